@@ -1,0 +1,40 @@
+import { defineConfig, type Options } from 'tsup'
+
+// Declarations come from `tsc -b`, which checks the whole workspace in the same pass.
+const base: Options = {
+  format: 'esm',
+  target: 'es2023',
+  platform: 'neutral',
+  sourcemap: true,
+  clean: false,
+  silent: true,
+  splitting: true,
+}
+
+function pack(folder: string, entries: readonly string[] = ['index.ts'], more: Options = {}): Options {
+  return {
+    ...base,
+    entry: Object.fromEntries(
+      entries.map((entry) => [entry.replace(/\.ts$/, ''), `${folder}/src/${entry}`]),
+    ),
+    outDir: `${folder}/dist`,
+    // What is imported by name is a dependency: never bundled, so each exists once.
+    external: [/^[^./]/],
+    ...more,
+  }
+}
+
+export default defineConfig([
+  pack('packages/core', [
+    'index.ts',
+    'bundle/index.ts',
+    'policy/index.ts',
+    'receipt/index.ts',
+    'log/index.ts',
+  ]),
+  pack('packages/ledger'),
+  pack('packages/http'),
+  pack('packages/host', ['index.ts'], { platform: 'node' }),
+  pack('packages/cli', ['index.ts'], { platform: 'node' }),
+  pack('adapters/node', ['index.ts', 'main.ts'], { platform: 'node' }),
+])

@@ -1,0 +1,38 @@
+import type { KernelSigner } from '../crypto/signer.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Conditions } from '../ports/conditions.ts'
+import type { Crypto } from '../ports/crypto.ts'
+import type { Keep } from '../ports/keep.ts'
+import type { Random } from '../ports/random.ts'
+import type { ReceiptStore } from '../ports/receipt-store.ts'
+import type { TrustRoot } from '../trust/root.ts'
+import type { Scope } from '../trust/scope.ts'
+
+/** What a kernel is made of. */
+export interface KernelOptions {
+  /** Who may sign policy. */
+  readonly trust: TrustRoot
+  /** Where receipts are made durable. */
+  readonly store: ReceiptStore
+  readonly signer: KernelSigner
+  readonly clock: Clock
+  readonly random: Random
+  /** Default: the portable noble implementation. */
+  readonly crypto?: Crypto
+  /** A language for `{"cel": "…"}`; without one such a bundle does not compile. */
+  readonly conditions?: Conditions
+  /** The scope meant when a call names none. Default: `default`/`default`. */
+  readonly scope?: Scope
+  /** The kernel's own audience; bundles must name it, and without one must name none. */
+  readonly audience?: string
+  /** Refuse unsigned bundles even when `trust` has no key. Default false. */
+  readonly signatureRequired?: boolean
+  /** Ms; demands that bundles say when they were issued and expire at most so much later. */
+  readonly maxLifetime?: number
+  /** What to do when the ledger's newest key is not this signer's. Default `refuse`. */
+  readonly onKeyChange?: 'refuse' | 'rotate'
+  /** Where the bundles that receipts name are kept. */
+  readonly keep?: Keep
+  /** Told of what went wrong where no caller could be. Never a secret, never an argument. */
+  readonly warn?: (message: string) => void
+}

@@ -1,0 +1,7 @@
+export { compile } from './compile.ts'
+export { decide } from './decide.ts'
+export type { Decision } from './decision.ts'
+export { type AuthFacts, type Facts, factsOf } from './facts.ts'
+export { parseRequest, type Request, type RequestInput } from './request.ts'
+export { runSelfTests, type SelfTestResult } from './self-test.ts'
+export type { EffectivePolicySnapshot } from './snapshot.ts'

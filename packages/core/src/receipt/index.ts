@@ -1,0 +1,25 @@
+export {
+  type DecodedEntry,
+  decodeEntry,
+  digestOfReceipt,
+  isReceiptId,
+  type ReceiptId,
+  receiptIdOf,
+  verifyEntry,
+} from './entry.ts'
+export { fits, page } from './query.ts'
+export { saltedHash } from './salted-hash.ts'
+export { type Admit, openingDigest, sealDrafts, type Sealing } from './seal.ts'
+export { createState, scopeOfStatement, type StateFold } from './state.ts'
+export type {
+  ActivationBody,
+  Body,
+  DecisionBody,
+  KeyBody,
+  Kind,
+  OutcomeBody,
+  Statement,
+  StatementHead,
+  Surface,
+  Verdict,
+} from './statement.ts'

@@ -1,0 +1,83 @@
+import type {
+  LedgerIdentity,
+  LedgerState,
+  Mark,
+  Sealed,
+  ScopeState,
+} from '../ports/receipt-store.ts'
+import type { KeyId } from '../trust/key.ts'
+import { type Scope, scopeKey, scopeOf } from '../trust/scope.ts'
+import { digestOfReceipt, type ReceiptId } from './entry.ts'
+import type { Statement } from './statement.ts'
+
+const untouched: ScopeState = Object.freeze({
+  seq: 0,
+  prev: undefined,
+  signed: undefined,
+  unsigned: undefined,
+})
+
+/** A ledger's state as the fold of its receipts: the one place that says how a receipt moves it. */
+export interface StateFold extends LedgerState {
+  /** Takes the next receipt of the log. */
+  apply(receipt: Pick<Sealed, 'receiptId' | 'statement'>): void
+  /** A copy that moves on by itself. */
+  fork(): StateFold
+  /** Scopes that have a receipt. */
+  scopes(): readonly Scope[]
+}
+
+interface Fields {
+  size: number
+  time: number
+  key: KeyId | undefined
+  readonly scopes: Map<string, ScopeState>
+}
+
+export function createState(identity?: LedgerIdentity): StateFold {
+  return foldOver(identity, { size: 0, time: 0, key: undefined, scopes: new Map() })
+}
+
+function foldOver(identity: LedgerIdentity | undefined, fields: Fields): StateFold {
+  return {
+    identity,
+    get size() {
+      return fields.size
+    },
+    get time() {
+      return fields.time
+    },
+    get key() {
+      return fields.key
+    },
+    scope: (scope) => fields.scopes.get(scopeKey(scope)) ?? untouched,
+    scopes: () =>
+      [...fields.scopes.keys()].map((key) => {
+        const [tenantId = '', workspaceId = ''] = key.split('/')
+        return scopeOf(tenantId, workspaceId)
+      }),
+    apply({ receiptId, statement }) {
+      const scope = scopeOfStatement(statement)
+      const key = scopeKey(scope)
+      fields.scopes.set(key, next(fields.scopes.get(key) ?? untouched, receiptId, statement))
+      fields.size++
+      fields.time = Date.parse(statement.time)
+      if (statement.kind === 'key' && statement.event === 'began') {
+        fields.key = statement.subject_key_id
+      }
+    },
+    fork: () => foldOver(identity, { ...fields, scopes: new Map(fields.scopes) }),
+  }
+}
+
+/** The scope of a statement that was parsed, so its identifiers are known to be good. */
+export function scopeOfStatement(statement: Statement): Scope {
+  return { tenantId: statement.scope.tenant_id, workspaceId: statement.scope.workspace_id }
+}
+
+function next(before: ScopeState, receiptId: ReceiptId, statement: Statement): ScopeState {
+  const place = { ...before, seq: statement.seq, prev: digestOfReceipt(receiptId) }
+  if (statement.kind !== 'activation') return place
+  const mark: Mark = { epoch: statement.policy_epoch, hash: statement.policy_hash }
+  return statement.signed ? { ...place, signed: mark } : { ...place, unsigned: mark }
+}

@@ -1,0 +1,59 @@
+import { type KeyObject, createPrivateKey, createPublicKey, hash, sign, verify } from 'node:crypto'
+import { type Crypto, checkPublicKey, checkSeed, keyIdOf } from '@helm-ai-kernel/core'
+
+/** node:crypto takes Ed25519 keys as DER; these go before the 32 bytes (RFC 8410). */
+const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex')
+const publicPrefix = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** How many verifying keys are kept made; a deployment has a handful. */
+const keyLimit = 256
+const keys = new Map<string, KeyObject>()
+
+/** The Crypto of Node, Deno and Bun, many times as fast as the portable one; the same accept set. */
+export const nodeCrypto: Crypto = Object.freeze({
+  // A string out is twice as fast as a Buffer out, and Buffers would slice otherwise than bytes do.
+  sha256: (bytes) => fromBinary(hash('sha256', bytes, 'binary')),
+
+  verify(publicKey, signature, bytes) {
+    if (signature.length !== 64) return false
+    const key = verifyingKey(publicKey)
+    return key !== undefined && verify(null, bytes, key, signature)
+  },
+
+  signer(seed) {
+    checkSeed(seed)
+    const der = Buffer.concat([privatePrefix, seed])
+    const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+    const publicKey = new Uint8Array(spki.subarray(publicPrefix.length))
+    const keyId = keyIdOf(nodeCrypto, publicKey)
+    return Object.freeze({
+      keyId,
+      publicKey,
+      sign: (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, key)),
+    })
+  },
+} satisfies Crypto)
+
+/**
+ * node:crypto's equation is cofactorless, and it refuses S ≥ L and an R in other bytes; but it takes
+ * any A, weak and second spellings too. So the core looks at each key, once.
+ */
+function verifyingKey(publicKey: Uint8Array): KeyObject | undefined {
+  const name = Buffer.from(publicKey).toString('latin1')
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  if (checkPublicKey(publicKey) !== 'ok') return undefined
+  const der = Buffer.concat([publicPrefix, publicKey])
+  const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+  const [oldest] = keys.keys()
+  if (keys.size >= keyLimit && oldest !== undefined) keys.delete(oldest)
+  keys.set(name, key)
+  return key
+}
+
+function fromBinary(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
+}

@@ -1,0 +1,140 @@
+import { parseTimestamp, type ReceiptQuery, scopeKey, type Stored } from '@helm-ai-kernel/core'
+import { scopeOfStatement } from '@helm-ai-kernel/core/receipt'
+
+/** What `ReceiptQuery` may ask of a statement, and the statement's member. */
+const filters = {
+  kind: 'kind',
+  verdict: 'verdict',
+  reasonCode: 'reason_code',
+  principal: 'principal',
+  action: 'action',
+  resource: 'resource',
+  sessionId: 'session_id',
+} as const satisfies Partial<Record<keyof ReceiptQuery, string>>
+
+const members = Object.values(filters)
+const queries = Object.keys(filters) as readonly (keyof typeof filters)[]
+
+// A row is 12 words of 32 bits: id prefix (2), scope number, hash of each member; beside it seq and
+// time. 56 bytes a receipt, in blocks, so that a million receipts are some 60 MB and no garbage.
+const scopeColumn = 2
+const memberColumn = 3
+const columns = memberColumn + members.length
+const blockRows = 1024
+
+interface Block {
+  readonly words: Uint32Array
+  /** seq and time of each row. */
+  readonly numbers: Float64Array
+}
+
+/** Where a receipt stands in its scope. */
+export interface Position {
+  /** First 8 bytes of the receipt's digest, as two numbers, the first bytes first. */
+  readonly prefix: readonly [number, number]
+  /** Scopes are numbered in the order of their first receipts, from 0. */
+  readonly scope: number
+  readonly seq: number
+}
+
+/**
+ * A slim row of every receipt. It only proposes: whoever asks reads the receipt from the log and
+ * compares.
+ */
+export interface Window {
+  readonly size: number
+  /** Takes the next receipt of the log. */
+  add(receipt: Stored): void
+  /** Log indices, ascending, of all receipts that may fit. */
+  propose(query: ReceiptQuery): Iterable<number>
+  position(logIndex: number): Position
+}
+
+export function createWindow(): Window {
+  const blocks: Block[] = []
+  const scopes = new Map<string, number>()
+  let size = 0
+
+  function blockOf(logIndex: number): Block {
+    return (blocks[Math.floor(logIndex / blockRows)] ??= {
+      words: new Uint32Array(blockRows * columns),
+      numbers: new Float64Array(blockRows * 2),
+    })
+  }
+
+  function numberOf(key: string): number {
+    const known = scopes.get(key)
+    if (known !== undefined) return known
+    scopes.set(key, scopes.size)
+    return scopes.size - 1
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    add({ receiptId, statement }) {
+      const { words, numbers } = blockOf(size)
+      const row = size % blockRows
+      const word = row * columns
+      const fields: Readonly<Record<string, unknown>> = { ...statement }
+      ;[words[word], words[word + 1]] = prefixOf(receiptId)
+      words[word + scopeColumn] = numberOf(scopeKey(scopeOfStatement(statement)))
+      for (const [i, member] of members.entries()) {
+        words[word + memberColumn + i] = hashOf(fields[member])
+      }
+      numbers[row * 2] = statement.seq
+      numbers[row * 2 + 1] = parseTimestamp(statement.time) ?? 0
+      size++
+    },
+    *propose(query) {
+      const wanted = wantedWords(query, scopes.get(scopeKey(query.scope)))
+      const after = query.afterSeq ?? 0
+      const from = parseTimestamp(query.from ?? '') ?? -Infinity
+      const to = parseTimestamp(query.to ?? '') ?? Infinity
+      const end = wanted === undefined ? 0 : size
+      for (let logIndex = 0; logIndex < end; logIndex++) {
+        const { words, numbers } = blockOf(logIndex)
+        const row = logIndex % blockRows
+        const seq = numbers[row * 2] ?? 0
+        const time = numbers[row * 2 + 1] ?? 0
+        if (seq <= after || time < from || time > to) continue
+        if (wanted?.every(([column, word]) => words[row * columns + column] === word)) yield logIndex
+      }
+    },
+    position(logIndex) {
+      const { words, numbers } = blockOf(logIndex)
+      const row = logIndex % blockRows
+      const word = row * columns
+      return {
+        prefix: [words[word] ?? 0, words[word + 1] ?? 0],
+        scope: words[word + scopeColumn] ?? 0,
+        seq: numbers[row * 2] ?? 0,
+      }
+    },
+  }
+}
+
+/** The columns that a query fixes and their words; undefined when nothing can fit. */
+function wantedWords(query: ReceiptQuery, scope: number | undefined): [number, number][] | undefined {
+  if (scope === undefined) return undefined
+  const wanted: [number, number][] = [[scopeColumn, scope]]
+  if (query.receiptId !== undefined) wanted.push(...prefixOf(query.receiptId).entries())
+  for (const [i, name] of queries.entries()) {
+    if (query[name] !== undefined) wanted.push([memberColumn + i, hashOf(query[name])])
+  }
+  return wanted
+}
+
+function prefixOf(receiptId: string): [number, number] {
+  const hex = receiptId.slice('rcpt-'.length)
+  return [Number.parseInt(hex.slice(0, 8), 16), Number.parseInt(hex.slice(8, 16), 16)]
+}
+
+/** FNV-1a over UTF-16 units, 32 bits. */
+function hashOf(text: unknown): number {
+  if (typeof text !== 'string') return 0
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
