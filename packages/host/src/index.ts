@@ -1,1 +1,3 @@
-export { x } from './a.ts'
+export { nodeCrypto } from './node-crypto.ts'
+export { nodeDisk } from './node-disk.ts'
+export { socketLock } from './socket-lock.ts'

@@ -10,7 +10,8 @@ export function crc32c(bytes: Uint8Array, from: number, to: number): number {
   let i = from
   // Eight bytes a step through eight tables: every append runs through here.
   for (; i + 8 <= to; i += 8) {
-    crc ^= at(bytes, i) | (at(bytes, i + 1) << 8) | (at(bytes, i + 2) << 16) | (at(bytes, i + 3) << 24)
+    crc ^=
+      at(bytes, i) | (at(bytes, i + 1) << 8) | (at(bytes, i + 2) << 16) | (at(bytes, i + 3) << 24)
     crc =
       table(0x700 | (crc & 255)) ^
       table(0x600 | ((crc >>> 8) & 255)) ^

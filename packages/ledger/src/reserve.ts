@@ -2,7 +2,7 @@ import type { Disk, Draft, Random } from '@helm-ai-kernel/core'
 import { isDiskError } from './read-file.ts'
 
 const path = 'ledger/reserve'
-export const reserveBytes = 1024 * 1024
+const reserveBytes = 1024 * 1024
 const chunkBytes = 64 * 1024
 
 /** Kinds of receipt that may use the space of the reserve when the disk is full. */

@@ -1,11 +1,11 @@
-import { encodeHex, encodeUtf8, equalBytes } from '@helm-ai-kernel/core'
+import { decodeHex, encodeHex, encodeUtf8, equalBytes } from '@helm-ai-kernel/core'
 import { crc32c } from './crc32c.ts'
 import { type Frame, type NoFrame, readFrame } from './frame.ts'
 
 // magic · 16 bytes ledger id · 16 bytes writer · u32le CRC-32C of these · frames
 const magic = encodeUtf8('HELMWAL1')
 const crcAt = magic.length + 32
-export const headerBytes = crcAt + 4
+export const headerBytes: number = crcAt + 4
 
 /** Segments begin at multiples of this, and where a writer went on after a failure. */
 export const segmentEntries = 256
@@ -27,10 +27,10 @@ export function segmentUntil(first: number): number {
 }
 
 /** `writer` is 16 random bytes of the process's opening of the ledger: it tells whose a segment is. */
-export function segmentHeader(ledgerId: Uint8Array, writer: Uint8Array): Uint8Array {
+export function segmentHeader(ledgerId: string, writer: Uint8Array): Uint8Array {
   const header = new Uint8Array(headerBytes)
   header.set(magic)
-  header.set(ledgerId, magic.length)
+  header.set(decodeHex(ledgerId, 16, 'ledger id'), magic.length)
   header.set(writer, magic.length + 16)
   new DataView(header.buffer).setUint32(crcAt, crc32c(header, 0, crcAt), true)
   return header
@@ -81,7 +81,8 @@ export function readSegment(
 export function hasLaterBatch(bytes: Uint8Array, from: number, index: number): boolean {
   for (let at = from; at < bytes.length; at++) {
     const frame = readFrame(bytes, at)
-    if (typeof frame !== 'string' && frame.batch > index && frame.batch <= frame.logIndex) return true
+    if (typeof frame !== 'string' && frame.batch > index && frame.batch <= frame.logIndex)
+      return true
   }
   return false
 }

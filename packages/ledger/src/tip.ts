@@ -41,10 +41,16 @@ export function createTip(disk: Disk, slot: number): Tip {
 
 /** The head in each slot, as far as it can be read. */
 export async function readTip(disk: Disk): Promise<readonly (Head | undefined)[]> {
-  const bytes = await readFile(disk, tipPath, 2 * slotBytes)
+  return (await readSlots(disk)).map((note) => note && readHead(tipPath, note))
+}
+
+/** The bytes in each slot; undefined where nothing was ever written. */
+export async function readSlots(disk: Disk): Promise<readonly (Uint8Array | undefined)[]> {
+  const bytes = (await readFile(disk, tipPath, 2 * slotBytes)) ?? new Uint8Array()
   return [0, 1].map((slot) => {
-    const block = bytes?.subarray(slot * slotBytes, (slot + 1) * slotBytes) ?? new Uint8Array()
+    const block = bytes.subarray(slot * slotBytes, (slot + 1) * slotBytes)
+    if (block.every((byte) => byte === 0)) return undefined
     const zero = block.indexOf(0)
-    return readHead(tipPath, zero === -1 ? block : block.subarray(0, zero))
+    return zero === -1 ? block : block.subarray(0, zero)
   })
 }

@@ -99,7 +99,8 @@ export function createWindow(): Window {
         const seq = numbers[row * 2] ?? 0
         const time = numbers[row * 2 + 1] ?? 0
         if (seq <= after || time < from || time > to) continue
-        if (wanted?.every(([column, word]) => words[row * columns + column] === word)) yield logIndex
+        if (wanted?.every(([column, word]) => words[row * columns + column] === word))
+          yield logIndex
       }
     },
     position(logIndex) {
@@ -116,7 +117,10 @@ export function createWindow(): Window {
 }
 
 /** The columns that a query fixes and their words; undefined when nothing can fit. */
-function wantedWords(query: ReceiptQuery, scope: number | undefined): [number, number][] | undefined {
+function wantedWords(
+  query: ReceiptQuery,
+  scope: number | undefined,
+): [number, number][] | undefined {
   if (scope === undefined) return undefined
   const wanted: [number, number][] = [[scopeColumn, scope]]
   if (query.receiptId !== undefined) wanted.push(...prefixOf(query.receiptId).entries())

@@ -124,11 +124,7 @@ export function verifySignatures(
 }
 
 function signatureBytes(hex: string): Uint8Array {
-  try {
-    return decodeHex(hex, 64, 'a signature')
-  } catch (cause) {
-    throw new KernelError('SIGNATURE_INVALID', 'a signature is 128 hex digits', { cause })
-  }
+  return decodeHex(hex, 64, 'a signature', 'SIGNATURE_INVALID')
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -42,7 +42,7 @@ export interface Verification {
 
 /**
  * Hash and signatures over bytes that nobody has parsed (design 3.2, steps 4 and 5). Throws
- * `SOURCE_TOO_LARGE`, `HASH_MISMATCH`, `TRUST_KEY_MISSING` or a code of `verifySignatures`.
+ * `HASH_MISMATCH`, `TRUST_KEY_MISSING` or a code of `verifySignatures`.
  */
 export function verify(
   bundle: UnverifiedBundle,
@@ -51,9 +51,6 @@ export function verify(
 ): VerifiedBytes {
   const { trust, scope, signatureRequired } = verification
   const { bytes, signatures } = bundle
-  if (bytes.length > maxBundleBytes) {
-    throw new KernelError('SOURCE_TOO_LARGE', 'a bundle is at most 64 MiB')
-  }
   const policyHash = digest(crypto, bytes)
   if (bundle.policyHash !== undefined && !equalDigests(bundle.policyHash, policyHash)) {
     throw new KernelError(

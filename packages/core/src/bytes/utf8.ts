@@ -61,7 +61,7 @@ export function decodeUtf8(
   let text = ''
   const units = new Array<number>(Math.min(chunk, end - start))
   let count = 0
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const first = bytes[at] ?? 0
     if (first < 0x80) {
       units[count++] = first
@@ -83,15 +83,17 @@ export function decodeUtf8(
   return text + String.fromCharCode.apply(null, units)
 }
 
-/** The code point of the `size` bytes at `at`; -1 when they are not one, or a longer form than need be. */
+/** The code point of the `size` bytes at `at`; -1 when they are not the one encoding of one. */
 function codePoint(bytes: Uint8Array, at: number, size: number): number {
-  let code = (bytes[at] ?? 0) & (0x7f >> size)
+  const first = bytes[at] ?? 0
+  if (first < 0xc2 || first > 0xf4) return -1
+  let code = first & (0x7f >> size)
   for (let k = 1; k < size; k++) {
     const next = bytes[at + k] ?? 0
     if ((next & 0xc0) !== 0x80) return -1
     code = (code << 6) | (next & 0x3f)
   }
-  const least = size === 2 ? 0x80 : size === 3 ? 0x800 : 0x10000
+  const least = size === 4 ? 0x10000 : size === 3 ? 0x800 : 0x80
   const surrogate = code >= 0xd800 && code < 0xe000
   return code < least || code > 0x10ffff || surrogate ? -1 : code
 }

@@ -5,10 +5,10 @@ import { checkPublicKey } from './noble.ts'
 /**
  * The 32 bytes of an Ed25519 public key from 64 hex digits, either case. A key under which anybody
  * could sign, or that has a second spelling, is refused here, when it is loaded (design 2.1).
- * Throws `BYTES_INVALID` or `KEY_INVALID`, naming `what`.
+ * Throws `KEY_INVALID`, naming `what`.
  */
 export function parsePublicKey(hex: string, what: string): Uint8Array {
-  const publicKey = decodeHex(hex, 32, what)
+  const publicKey = decodeHex(hex, 32, what, 'KEY_INVALID')
   const check = checkPublicKey(publicKey)
   if (check !== 'ok') {
     throw new KernelError(

@@ -1,7 +1,12 @@
 import { type BundleRef } from '../bundle/document.ts'
 import { checkExpected, decodeSliced, type Expectation } from '../bundle/decode.ts'
 import { encodeSignatures, parseSignatures, type Signatures } from '../bundle/signature.ts'
-import { maxBundleBytes, verify, type VerifiedBytes } from '../bundle/verify.ts'
+import {
+  maxBundleBytes,
+  type UnverifiedBundle,
+  verify,
+  type VerifiedBytes,
+} from '../bundle/verify.ts'
 import type { Digest } from '../bytes/digest.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
@@ -36,15 +41,14 @@ export interface InstallResult extends BundleRef {
   readonly status: 'activated' | 'resumed' | 'no_change'
 }
 
-/** The 64 KiB of a `.sig` file, its text, or signatures that were read before. */
+/** The bytes of a `.sig` file, its text, or signatures that were read before. */
 export type SignatureInput = Uint8Array | string | Signatures
 
 export interface Installer {
   (
     cell: Cell,
     scope: Scope,
-    bytes: Uint8Array,
-    signatures: SignatureInput | undefined,
+    bundle: UnverifiedBundle,
     options: InstallOptions,
   ): Promise<InstallResult>
 }
@@ -64,13 +68,7 @@ export function createInstaller(
   const { trust, clock, store, conditions, keep } = options
   const signatureRequired = options.signatureRequired ?? false
 
-  return async (cell, scope, bytes, input, given) => {
-    if (bytes.length > maxBundleBytes) {
-      throw new KernelError('SOURCE_TOO_LARGE', 'a bundle is at most 64 MiB')
-    }
-    const signatures = signaturesOf(input)
-    // INVARIANT: nothing that was verified can be changed by whoever gave it.
-    const unverified = { bytes: bytes.slice(), signatures, policyHash: given.policyHash }
+  return async (cell, scope, unverified, given) => {
     const verified = verify(unverified, { trust, scope, signatureRequired }, crypto)
     await recorder.begin()
     const expected: Expectation = {
@@ -90,7 +88,7 @@ export function createInstaller(
     requireFloor(bundle, (await store.state()).scope(scope))
     const snapshot = await inTurns(compileSliced(bundle, conditions))
     requireSelfTests(bundle, snapshot, expected.now)
-    if (keep !== undefined) await keepBundle(keep, verified, signatures)
+    if (keep !== undefined) await keepBundle(keep, verified, unverified.signatures)
     const status = await activate(snapshot, given)
     cell.swap(installed(snapshot, given))
     return result(status, snapshot)
@@ -161,6 +159,21 @@ export function createInstaller(
       begun = clock.monotonic()
     }
   }
+}
+
+/**
+ * Takes a delivery as it is at this moment. INVARIANT: nothing that will be verified can be changed by
+ * whoever gave it. Throws `SOURCE_TOO_LARGE` or `SIGNATURE_INVALID`.
+ */
+export function deliver(
+  bytes: Uint8Array,
+  signatures: SignatureInput | undefined,
+  { policyHash }: InstallOptions,
+): UnverifiedBundle {
+  if (bytes.length > maxBundleBytes) {
+    throw new KernelError('SOURCE_TOO_LARGE', 'a bundle is at most 64 MiB')
+  }
+  return { bytes: bytes.slice(), signatures: signaturesOf(signatures), policyHash }
 }
 
 function signaturesOf(input: SignatureInput | undefined): Signatures {

@@ -12,6 +12,7 @@ import type { Moment } from './gate.ts'
 import { createGuard, type Guard } from './guard.ts'
 import {
   createInstaller,
+  deliver,
   type InstallOptions,
   type InstallResult,
   type SignatureInput,
@@ -90,11 +91,10 @@ export function createKernel(options: KernelOptions): Kernel {
   return Object.freeze({
     scope,
     begin: () => recorder.begin(),
-    install(bytes, signatures, given = {}) {
+    async install(bytes, signatures, given = {}) {
       const target = given.scope ?? scope
-      return swaps.run(scopeKey(target), () =>
-        installer(cellOf(target), target, bytes, signatures, given),
-      )
+      const bundle = deliver(bytes, signatures, given)
+      return swaps.run(scopeKey(target), () => installer(cellOf(target), target, bundle, given))
     },
     decide,
     evaluate: (input, caller = embedded) =>

@@ -1,5 +1,6 @@
 import { decodeBase64, encodeBase64 } from '../bytes/base64.ts'
 import { encodeHex } from '../bytes/hex.ts'
+import { decodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
 import type { Crypto, Signer } from '../ports/crypto.ts'
 import { openNote, signNote } from './note.ts'
@@ -57,6 +58,15 @@ export function signCheckpoint(checkpoint: Checkpoint, log: Signer, crypto: Cryp
   // INVARIANT: what a log key signs begins with an origin, so it is no bundle and no receipt (2.3).
   const name = parseOrigin(checkpoint.origin)
   return signNote(formatCheckpoint(checkpoint), name, log, crypto)
+}
+
+/**
+ * What a note claims to be the head of a log, whoever signed it: tells which root to ask for, and
+ * proves nothing. Throws `BYTES_INVALID` or `CHECKPOINT_INVALID`.
+ */
+export function claimedCheckpoint(bytes: Uint8Array): Checkpoint {
+  const note = decodeUtf8(bytes)
+  return parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))
 }
 
 /** Reads a checkpoint that the log's key signed. Throws as `openNote` and `parseCheckpoint` do. */

@@ -1,5 +1,6 @@
 export {
   type Checkpoint,
+  claimedCheckpoint,
   defaultOrigin,
   formatCheckpoint,
   openCheckpoint,

@@ -1,3 +1,4 @@
+export { type Audit, type AuditOptions, type AuditResult, createAudit } from './audit.ts'
 export {
   type DecodedEntry,
   decodeEntry,
@@ -7,6 +8,8 @@ export {
   receiptIdOf,
   verifyEntry,
 } from './entry.ts'
+export { type AuditVerdict, type Check, verdictOf } from './findings.ts'
+export type { HeldCheckpoint } from './held-checkpoint.ts'
 export { fits, page } from './query.ts'
 export { saltedHash } from './salted-hash.ts'
 export { type Admit, openingDigest, sealDrafts, type Sealing } from './seal.ts'

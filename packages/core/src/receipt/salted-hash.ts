@@ -16,12 +16,7 @@ const labels: Readonly<Record<Label, Uint8Array>> = {
  * SHA-256 over a label, a zero byte, the salt and the canonical bytes of a value (design 2.6). Without
  * the salt nobody can guess a small value from its hash.
  */
-export function saltedHash(
-  crypto: Crypto,
-  label: Label,
-  salt: Uint8Array,
-  value: Json,
-): Digest {
+export function saltedHash(crypto: Crypto, label: Label, salt: Uint8Array, value: Json): Digest {
   const head = labels[label]
   const body = canonicalBytes(value)
   const bytes = new Uint8Array(head.length + salt.length + body.length)

@@ -1,0 +1,26 @@
+/** One figure of one process; the runner takes medians over several. */
+export interface Figure {
+  readonly id: string
+  readonly what: string
+  readonly rules?: number
+  readonly value: number
+  readonly limit?: { readonly sense: '≤' | '≥'; readonly value: number }
+  /** `ratio`, or what `value` counts. */
+  readonly unit: string
+}
+
+export function report(figures: readonly Figure[]): void {
+  process.stdout.write(JSON.stringify(figures))
+}
+
+/** Milliseconds that `work` takes. */
+export function timed(work: () => unknown): number {
+  const begun = performance.now()
+  work()
+  return performance.now() - begun
+}
+
+/** The fastest of several runs: what the machine can do when nobody disturbs it. */
+export function fastest(rounds: number, work: () => unknown): number {
+  return Math.min(...Array.from({ length: rounds }, () => timed(work)))
+}

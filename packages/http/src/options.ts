@@ -1,0 +1,98 @@
+import type { Clock, Crypto, Kernel, KeyId, Random, ReceiptStore } from '@helm-ai-kernel/core'
+import type { Credentials } from './auth/credentials.ts'
+import type { EventCode } from './problem.ts'
+
+/** What the API is made of. */
+export interface AppOptions {
+  readonly kernel: Kernel
+  readonly receipts: ReceiptStore
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly random: Random
+  readonly credentials: Credentials
+  /** The newest published checkpoint, a signed note; undefined before the first. */
+  checkpoint(): Uint8Array | undefined
+  /** Every key that signed in this ledger, oldest first (design 4.4). */
+  keys(): Promise<readonly KeyInfo[]>
+  readiness(): Readiness
+  readonly limits: Limits
+  readonly bind: Bind
+  /** Whether the checkpoint is served without a key. */
+  readonly logPublic: boolean
+  /** What `/version` answers. */
+  readonly build: Build
+  /** Told of every answer, for logs and metrics. */
+  report(event: HttpEvent): void
+}
+
+/** What the health port is made of. */
+export type HealthOptions = Pick<
+  AppOptions,
+  'kernel' | 'crypto' | 'clock' | 'random' | 'credentials' | 'readiness' | 'report'
+>
+
+export interface Limits {
+  /** Requests with a credential that are being answered at one moment. */
+  readonly maxInFlight: number
+  readonly maxBodyBytes: number
+  /** Per credential; undefined for no limit. */
+  readonly ratePerSecond: number | undefined
+}
+
+export interface Bind {
+  /** Bound to a loopback address: `Host` must then be a loopback name. */
+  readonly loopback: boolean
+  /** Origins of other sites whose pages may call, such as `https://console.example`. */
+  readonly corsOrigins: readonly string[]
+}
+
+export interface Build {
+  readonly version: string
+  readonly [member: string]: string
+}
+
+/** A key of the ledger; hex is lower case. */
+export interface KeyInfo {
+  readonly key_id: KeyId
+  readonly public_key: string
+  readonly log_public_key: string
+  /** The log key as C2SP log tools take it. */
+  readonly log_vkey?: string
+  /** Whether the key before vouched for this one. */
+  readonly endorsed?: boolean
+  /** Log index of the first receipt under this key, and of the last; null while it signs. */
+  readonly first_index: number
+  readonly last_index: number | null
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  /** Why it is not. */
+  readonly reasons: readonly Finding[]
+  readonly warnings: readonly Finding[]
+}
+
+/** `check` and `code` are shown to everybody, `detail` and `fix` to whoever may read the scope. */
+export interface Finding {
+  /** One word: `policy`, `ledger`, `key`. */
+  readonly check: string
+  readonly code: string
+  readonly detail: string
+  readonly fix: string
+}
+
+/** One answer. It never holds a secret, an argument or a body. */
+export interface HttpEvent {
+  readonly status: number
+  readonly method: string
+  /** The pattern that matched, never the path itself; `*` when none did. */
+  readonly route: string
+  /** Of the problem or of the decision. */
+  readonly code: EventCode | undefined
+  readonly ms: number
+  readonly correlationId: string
+  /** Name of the credential; undefined when none was accepted. */
+  readonly credential: string | undefined
+  /** What a 5xx hides from the caller. */
+  readonly cause: unknown
+}

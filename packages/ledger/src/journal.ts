@@ -1,0 +1,131 @@
+import { type Disk, type File, type Held, KernelError } from '@helm-ai-kernel/core'
+import type { Batch, Part } from './batch.ts'
+import { listSegments, type LogEnd } from './read-log.ts'
+import { headerBytes, segmentPath, segmentUntil } from './segment.ts'
+import type { Tip } from './tip.ts'
+
+/** The end of the log on disk: the segment that is being written, and the tip. */
+export interface Journal {
+  /** Whether it may be written to. */
+  readonly ready: boolean
+  /** Log indices at which the segments with acknowledged entries begin, ascending. */
+  segments(): readonly number[]
+  /**
+   * Cuts away what was never acknowledged and makes the rest durable; then goes on in the last
+   * segment or, after a failure, in a fresh one.
+   */
+  start(fresh: boolean): Promise<void>
+  /** Throws `LEDGER_LOCKED` when somebody else has the lock or wrote to the segment. */
+  guard(): Promise<void>
+  /** Makes a batch durable, together with the note of the tree before it. */
+  commit(batch: Batch, note: Uint8Array): Promise<void>
+  stop(): Promise<void>
+}
+
+interface OpenSegment {
+  readonly first: number
+  readonly file: File
+  bytes: number
+}
+
+/** `header` begins each segment; `end` is where the log ended when it was read. */
+export function createJournal(
+  disk: Disk,
+  held: Held,
+  tip: Tip,
+  header: Uint8Array,
+  end: LogEnd,
+): Journal {
+  /** Acknowledged bytes of each segment by its first log index; those without an entry not yet. */
+  const durable = new Map(
+    end.segments
+      .filter(({ first, next }) => next > first)
+      .map(({ first, bytes }) => [first, bytes]),
+  )
+  let size = end.size
+  let ready = false
+  /** Oldest first; the last one is being written. More than one only while a batch crosses over. */
+  let open: OpenSegment[] = []
+
+  async function begin(first: number): Promise<OpenSegment> {
+    const segment = { first, file: await disk.open(segmentPath(first), 'create'), bytes: 0 }
+    open.push(segment)
+    await compareSize(segment)
+    await segment.file.write(header, 0)
+    segment.bytes = headerBytes
+    return segment
+  }
+
+  async function cut(): Promise<void> {
+    for (const first of await listSegments(disk)) {
+      if (!durable.has(first)) await disk.remove(segmentPath(first))
+    }
+    const [first, bytes] = [...durable].at(-1) ?? []
+    if (first === undefined || bytes === undefined) return
+    const file = await disk.open(segmentPath(first), 'write')
+    open.push({ first, file, bytes })
+    if ((await file.size()) > bytes) await file.truncate(bytes)
+    // A process that was killed may have left whole entries that no sync has reached.
+    await file.sync()
+  }
+
+  async function write(parts: readonly Part[]): Promise<void> {
+    for (const { first, frames } of parts) {
+      const last = open.at(-1)
+      const isFull = last === undefined || first === segmentUntil(last.first)
+      const segment = isFull ? await begin(first) : last
+      const bytes = frames.bytes()
+      await segment.file.write(bytes, segment.bytes)
+      segment.bytes += bytes.length
+    }
+    await Promise.all(open.map(({ file }) => file.sync()))
+  }
+
+  /** INVARIANT: only what was synced is acknowledged; a failure cuts back to here. */
+  async function acknowledge(entries: number): Promise<void> {
+    for (const { first, bytes } of open) durable.set(first, bytes)
+    size += entries
+    const full = open.slice(0, -1)
+    open = open.slice(-1)
+    await Promise.all(full.map(({ file }) => file.close()))
+  }
+
+  async function stop(): Promise<void> {
+    ready = false
+    const closing = [...open.map(({ file }) => file), tip]
+    open = []
+    await Promise.allSettled(closing.map((one) => one.close()))
+  }
+
+  return {
+    get ready() {
+      return ready
+    },
+    segments: () => [...durable.keys()],
+    async start(fresh) {
+      await stop()
+      await held.check()
+      await cut()
+      if (fresh) await (await begin(size)).file.sync()
+      await tip.open()
+      ready = true
+    },
+    async guard() {
+      await Promise.all([held.check(), ...open.map(compareSize)])
+    },
+    async commit(batch, note) {
+      const results = await Promise.allSettled([write(batch.parts), tip.write(note)])
+      for (const result of results) if (result.status === 'rejected') throw result.reason
+      await acknowledge(batch.receipts.length)
+    },
+    stop,
+  }
+}
+
+async function compareSize({ first, file, bytes }: OpenSegment): Promise<void> {
+  if ((await file.size()) === bytes) return
+  throw new KernelError(
+    'LEDGER_LOCKED',
+    `${segmentPath(first)} has not the size that this process gave it: another one writes there`,
+  )
+}

@@ -1,0 +1,109 @@
+import {
+  type Crypto,
+  decodeHex,
+  type Disk,
+  equalBytes,
+  type LedgerIdentity,
+  type Stored,
+} from '@helm-ai-kernel/core'
+import { createRange, leafHash, type Range } from '@helm-ai-kernel/core/log'
+import { createState, type StateFold } from '@helm-ai-kernel/core/receipt'
+import { follow, storedEntry } from './chain.ts'
+import type { Frame } from './frame.ts'
+import { type Head, isSigned } from './head.ts'
+import { type Fault, faultOf } from './fault.ts'
+import { readPublished } from './published.ts'
+import { type LogEnd, readLog } from './read-log.ts'
+import { readTip } from './tip.ts'
+
+/** What the files of a ledger say. */
+export interface Recovered {
+  readonly state: StateFold
+  readonly tree: Range
+  readonly end: LogEnd
+  /** The slot of the tip to write next. */
+  readonly tipSlot: number
+  readonly published: Head | undefined
+  /** Why nothing may be appended; the state is then that of the good beginning. */
+  readonly fault: Fault | undefined
+}
+
+/** Reads a ledger and holds it against its tip and its checkpoint. Changes nothing. */
+export async function recover(
+  disk: Disk,
+  crypto: Crypto,
+  identity: LedgerIdentity,
+  logPublicKey: Uint8Array,
+  visit: (receipt: Stored) => void,
+): Promise<Recovered> {
+  // Heads first: whatever they say was durable then, also when another process is writing.
+  const tips = await readTip(disk)
+  const published = await readPublished(disk)
+  const heads = [...tips, published].filter((head) => head !== undefined)
+
+  const state = createState(identity)
+  const tree = createRange(crypto)
+  const roots = new Map<number, Uint8Array>()
+  const sizes = new Set(heads.map(({ claim }) => claim.size))
+  const keys = [logPublicKey]
+  let broken: string | undefined
+  const noteRoot = () => {
+    if (sizes.has(tree.size)) roots.set(tree.size, tree.root())
+  }
+  noteRoot()
+  const end = await readLog(disk, identity.ledgerId, (frame) => {
+    try {
+      if (broken === undefined) take(frame)
+    } catch (error) {
+      broken = error instanceof Error ? error.message : String(error)
+    }
+  })
+
+  function take({ logIndex, entry }: Frame): void {
+    const receipt = storedEntry(crypto, logIndex, entry.slice())
+    follow(crypto, state, receipt)
+    tree.append(leafHash(crypto, entry))
+    noteRoot()
+    const { statement } = receipt
+    if (statement.kind === 'key') keys.push(decodeHex(statement.log_public_key, 32, 'log key'))
+    visit(receipt)
+  }
+
+  const isGood = (head: Head | undefined) =>
+    head !== undefined && isSigned(head, identity, keys, crypto)
+  const goodTips = tips.map((head) => (isGood(head) ? head : undefined))
+  const newest = (goodTips[1]?.claim.size ?? -1) > (goodTips[0]?.claim.size ?? -1) ? 1 : 0
+
+  function fault(): Fault | undefined {
+    if (published === undefined) return corrupt('ledger/checkpoint is missing or is no checkpoint')
+    if (!isGood(published)) return corrupt('ledger/checkpoint is not signed by this log’s key')
+    // One slot may be torn: it was being written when the power went.
+    if (goodTips[newest] === undefined) return corrupt('ledger/tip holds no head of this log')
+    if (end.flaw?.kind === 'corrupt') return corrupt(end.flaw.detail)
+    if (broken !== undefined) return corrupt(broken)
+    for (const head of [published, ...goodTips]) {
+      if (head === undefined) continue
+      const root = roots.get(head.claim.size)
+      if (root === undefined) return beyond(head, end)
+      if (!equalBytes(root, head.claim.root)) {
+        return corrupt(
+          `the first ${head.claim.size} entries are not those that ${head.path} covers`,
+        )
+      }
+    }
+    return undefined
+  }
+  return { state, tree, end, tipSlot: 1 - newest, published, fault: fault() }
+}
+
+function corrupt(detail: string): Fault {
+  return faultOf('LEDGER_CORRUPT', detail)
+}
+
+function beyond({ path, claim }: Head, { size, flaw }: LogEnd): Fault {
+  return faultOf(
+    flaw?.damaged === true ? 'LEDGER_CORRUPT' : 'LEDGER_TRUNCATED',
+    `the log ends at ${size} entries, ${path} covers ${claim.size}` +
+      (flaw === undefined ? '' : `: ${flaw.detail}`),
+  )
+}
