@@ -44,11 +44,11 @@ async function main(names) {
     logLevel: 'error',
   })
   const figures = []
-  for (const name of names) {
+  for (const [name, argument] of names.flatMap(variants)) {
     const rounds = []
     for (let round = 0; round < Number(values.rounds); round++) {
       process.stderr.write(`${name} ${round + 1}/${values.rounds}\r`)
-      const output = execFileSync('node', ['--expose-gc', join(folder, `${name}.mjs`)], {
+      const output = execFileSync('node', ['--expose-gc', join(folder, `${name}.mjs`), argument], {
         encoding: 'utf8',
         maxBuffer: 1 << 24,
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -66,6 +66,11 @@ async function main(names) {
   writeFileSync(join(results, 'figures.svg'), drawFigures(document))
   if (values.json) console.log(JSON.stringify(document))
   else print(document)
+}
+
+/** What is measured cold needs a process for each size. */
+function variants(name) {
+  return name === 'swap' ? ['1000', '10000', '100000'].map((rules) => [name, rules]) : [[name, '']]
 }
 
 function machine() {

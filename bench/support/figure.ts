@@ -19,8 +19,3 @@ export function timed(work: () => unknown): number {
   work()
   return performance.now() - begun
 }
-
-/** The fastest of several runs: what the machine can do when nobody disturbs it. */
-export function fastest(rounds: number, work: () => unknown): number {
-  return Math.min(...Array.from({ length: rounds }, () => timed(work)))
-}

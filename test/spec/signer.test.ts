@@ -69,7 +69,7 @@ describe('a seed', () => {
   })
 
   it('is never in the message that refuses it', () => {
-    expect(() => parseSeed('secret', 'HELM_SIGNING_SEED')).toThrowError(
+    expect(() => parseSeed('secret', 'HELM_SIGNING_SEED')).toThrow(
       /^HELM_SIGNING_SEED must be 64 hex digits$/,
     )
   })
@@ -90,7 +90,7 @@ describe('the functions below the signer', () => {
   })
 
   it('HMAC-SHA256 refuses a key of more than a block', () => {
-    expect(() => hmacSha256(nobleCrypto, new Uint8Array(65))).toThrowError(RangeError)
+    expect(() => hmacSha256(nobleCrypto, new Uint8Array(65))).toThrow(RangeError)
   })
 
   it('HKDF-SHA256 is case 3 of RFC 5869, which has no salt and no info', () => {

@@ -1,1 +1,3 @@
-export { x } from './a.ts'
+export type { Command, Flag, Given } from './command.ts'
+export type { Io } from './io.ts'
+export { runCli } from './run.ts'

@@ -6,12 +6,15 @@ export type ErrorCode =
   | 'BYTES_INVALID'
   | 'CHECKPOINT_INVALID'
   | 'CONFIG_INVALID'
+  | 'FILE_UNUSABLE'
   | 'IDENTIFIER_INVALID'
+  | 'KERNEL_UNREACHABLE'
   | 'KEY_INVALID'
   | 'LEDGER_LOCKED'
   | 'PROOF_INVALID'
   | 'RECEIPT_MALFORMED'
   | 'TRUST_ROOT_INVALID'
+  | 'USAGE_INVALID'
 
 /**
  * The one error class. `code` is for programs; `message` says to a person what was wrong, where, and

@@ -21,7 +21,7 @@ export { nobleCrypto } from './crypto/noble.ts'
 export { parsePublicKey } from './crypto/public-key.ts'
 export { parseSeed } from './crypto/seed.ts'
 export { type KernelSigner, signer } from './crypto/signer.ts'
-export { isKeyId, type KeyId, keyIdOf } from './trust/key.ts'
+export { isKeyId, type KeyId, keyIdOf } from './crypto/key-id.ts'
 export {
   keysFor,
   noTrust,
@@ -61,7 +61,7 @@ export type { KernelOptions } from './kernel/options.ts'
 export type { InstalledPolicy, PolicyStanding } from './kernel/standing.ts'
 export { version } from './kernel/version.ts'
 export type { Decision } from './policy/decision.ts'
-export type { RequestInput } from './policy/request.ts'
+export { isText, type RequestInput } from './policy/request.ts'
 export { memoryStore } from './receipt/memory-store.ts'
 export type { ReceiptId } from './receipt/entry.ts'
 export type { Statement, Surface, Verdict } from './receipt/statement.ts'

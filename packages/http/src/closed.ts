@@ -1,4 +1,10 @@
-import { type ErrorCode, isObject, type Json, type JsonObject, KernelError } from '@helm-ai-kernel/core'
+import {
+  type ErrorCode,
+  isObject,
+  type Json,
+  type JsonObject,
+  KernelError,
+} from '@helm-ai-kernel/core'
 
 /** An object whose every member is known by name, read member by member into narrower types. */
 export interface ClosedObject {

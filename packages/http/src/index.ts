@@ -1,1 +1,21 @@
-export { x } from './a.ts'
+export { type App, createApp, createHealthApp } from './app.ts'
+export { type ClientKey, parseClientKeys } from './auth/client-keys.ts'
+export {
+  type Credential,
+  type CredentialInput,
+  type Credentials,
+  credentialsOf,
+} from './auth/credentials.ts'
+export type { ClientRole, Role } from './auth/role.ts'
+export type {
+  AppOptions,
+  Bind,
+  Build,
+  Finding,
+  HealthOptions,
+  HttpEvent,
+  KeyInfo,
+  Limits,
+  Readiness,
+} from './options.ts'
+export type { EventCode, ProblemCode } from './problem.ts'

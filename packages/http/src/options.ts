@@ -11,18 +11,18 @@ export interface AppOptions {
   readonly random: Random
   readonly credentials: Credentials
   /** The newest published checkpoint, a signed note; undefined before the first. */
-  checkpoint(): Uint8Array | undefined
+  readonly checkpoint: () => Uint8Array | undefined
   /** Every key that signed in this ledger, oldest first (design 4.4). */
-  keys(): Promise<readonly KeyInfo[]>
-  readiness(): Readiness
+  readonly keys: () => Promise<readonly KeyInfo[]>
+  readonly readiness: () => Readiness
   readonly limits: Limits
   readonly bind: Bind
   /** Whether the checkpoint is served without a key. */
   readonly logPublic: boolean
   /** What `/version` answers. */
   readonly build: Build
-  /** Told of every answer, for logs and metrics. */
-  report(event: HttpEvent): void
+  /** Told of every answer, for logs and metrics. Must not throw. */
+  readonly report: (event: HttpEvent) => void
 }
 
 /** What the health port is made of. */
@@ -91,8 +91,6 @@ export interface HttpEvent {
   readonly code: EventCode | undefined
   readonly ms: number
   readonly correlationId: string
-  /** Name of the credential; undefined when none was accepted. */
-  readonly credential: string | undefined
   /** What a 5xx hides from the caller. */
   readonly cause: unknown
 }

@@ -1,9 +1,4 @@
-import {
-  type DecisionCode,
-  type ErrorCode,
-  type HttpCode,
-  KernelError,
-} from '@helm-ai-kernel/core'
+import { type DecisionCode, type ErrorCode, type HttpCode, KernelError } from '@helm-ai-kernel/core'
 import type { Reply } from './reply.ts'
 
 /** Codes that an answer other than 200 may have. */
@@ -84,14 +79,14 @@ export function refusalOf(error: unknown): Refusal {
  */
 export function problem(
   { refused: code, detail, headers }: Refusal,
-  path: string,
+  url: string,
   correlationId: string,
 ): Reply {
   const [status, title] = problems[code]
   const type = kinds[status] ?? 'invalid_request_error'
   return {
     status,
-    type: 'application/problem+json',
+    headers: { 'content-type': 'application/problem+json', ...headers },
     body: JSON.stringify({
       type: `urn:helm:problem:${code}`,
       title,
@@ -99,12 +94,11 @@ export function problem(
       detail,
       code,
       reason_code: code,
-      instance: path,
+      instance: new URL(url).pathname,
       trace_id: correlationId,
       error: { message: detail, type, code, reason_code: code },
     }),
     code,
-    ...(headers !== undefined && { headers }),
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Credential, Role } from './auth/credentials.ts'
+import type { Credential } from './auth/credentials.ts'
+import type { Role } from './auth/role.ts'
 import type { Refusal } from './problem.ts'
 import type { Reply } from './reply.ts'
 

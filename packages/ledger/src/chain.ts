@@ -9,9 +9,9 @@ import {
 
 /** An entry of the log as it was stored. Throws `RECEIPT_MALFORMED`. */
 export function storedEntry(crypto: Crypto, logIndex: number, entry: Uint8Array): Stored {
-  const { statement } = decodeEntry(entry)
+  const { statement, payload } = decodeEntry(entry)
   const receiptId = receiptIdOf(crypto.sha256(entry))
-  return Object.freeze({ entry, receiptId, statement, logIndex })
+  return Object.freeze({ entry, payload, receiptId, statement, logIndex })
 }
 
 /**

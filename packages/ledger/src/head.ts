@@ -1,4 +1,4 @@
-import { type Crypto, decodeUtf8, type LedgerIdentity } from '@helm-ai-kernel/core'
+import { type Crypto, decodeUtf8, isKernelError, type LedgerIdentity } from '@helm-ai-kernel/core'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '@helm-ai-kernel/core/log'
 
 /** A signed note in the ledger's folder that says how far the log once reached. */
@@ -15,8 +15,9 @@ export function readHead(path: string, note: Uint8Array): Head | undefined {
   try {
     const text = decodeUtf8(note)
     return { path, note, claim: parseCheckpoint(text.slice(0, text.lastIndexOf('\n\n') + 1)) }
-  } catch {
-    return undefined
+  } catch (error) {
+    if (isKernelError(error)) return undefined
+    throw error
   }
 }
 
@@ -31,8 +32,9 @@ export function isSigned(
     try {
       openCheckpoint(head.note, { origin, publicKey }, crypto)
       return true
-    } catch {
+    } catch (error) {
       // Not this key's; perhaps another's.
+      if (!isKernelError(error)) throw error
     }
   }
   return false

@@ -2,6 +2,7 @@ import {
   decodeUtf8,
   encodeHex,
   encodeUtf8,
+  isKernelError,
   KernelError,
   type Disk,
   type LedgerIdentity,
@@ -30,8 +31,9 @@ export async function readIdentity(disk: Disk): Promise<LedgerIdentity | undefin
   try {
     const [, origin = '', ledgerId] = /^([^\n]+)\n([0-9a-f]{32})\n$/.exec(decodeUtf8(bytes)) ?? []
     if (ledgerId !== undefined) return Object.freeze({ origin: parseOrigin(origin), ledgerId })
-  } catch {
-    // Said below: no UTF-8 and no origin are the same damage.
+  } catch (error) {
+    // No UTF-8 and no origin are the same damage, said below.
+    if (!isKernelError(error)) throw error
   }
   throw new KernelError('LEDGER_CORRUPT', `${path} is not two lines of origin and ledger id`)
 }

@@ -3,6 +3,7 @@ import {
   decodeHex,
   type Disk,
   equalBytes,
+  isKernelError,
   type LedgerIdentity,
   type Stored,
 } from '@helm-ai-kernel/core'
@@ -55,7 +56,8 @@ export async function recover(
     try {
       if (broken === undefined) take(frame)
     } catch (error) {
-      broken = error instanceof Error ? error.message : String(error)
+      if (!isKernelError(error)) throw error
+      broken = error.message
     }
   })
 

@@ -3,6 +3,7 @@ import { isDiskError } from './read-file.ts'
 
 const path = 'ledger/reserve'
 const reserveBytes = 1024 * 1024
+/** As many random bytes as every platform gives at once. */
 const chunkBytes = 64 * 1024
 
 /** Kinds of receipt that may use the space of the reserve when the disk is full. */
@@ -29,8 +30,9 @@ export function createReserve(disk: Disk, random: Random): Reserve {
         if ((await file.size()) === reserveBytes) return
         // Random, because a file system may store a megabyte of zeros in no space at all. Twice the
         // size, because what was just released would always have room for itself.
-        const chunk = random.bytes(chunkBytes)
-        for (let at = 0; at < 2 * reserveBytes; at += chunkBytes) await file.write(chunk, at)
+        const bytes = fill(random.bytes(chunkBytes))
+        await file.write(bytes, 0)
+        await file.write(bytes, reserveBytes)
         await file.sync()
         await file.truncate(reserveBytes)
         await file.sync()
@@ -42,6 +44,12 @@ export function createReserve(disk: Disk, random: Random): Reserve {
       }
     },
   }
+}
+
+function fill(chunk: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(reserveBytes)
+  for (let at = 0; at < bytes.length; at += chunk.length) bytes.set(chunk, at)
+  return bytes
 }
 
 /** Whether the disk said that it is full. */

@@ -1,4 +1,10 @@
-import { type Disk, isKernelError, KernelError, type LedgerIdentity } from '@helm-ai-kernel/core'
+import {
+  type Disk,
+  equalBytes,
+  isKernelError,
+  KernelError,
+  type LedgerIdentity,
+} from '@helm-ai-kernel/core'
 import {
   type AuditOptions,
   type AuditResult,
@@ -14,6 +20,9 @@ import { readPublished } from './published.ts'
 import { isDiskError } from './read-file.ts'
 import { type LogEnd, readLog } from './read-log.ts'
 import { readSlots } from './tip.ts'
+
+const maxAttempts = 16
+const none = new Uint8Array()
 
 /** What else to hold the ledger against: heads and receipts that were kept outside, trusted keys. */
 export interface VerifyOptions extends Omit<AuditOptions, 'identity'> {
@@ -32,8 +41,8 @@ export async function verifyLedger(disk: Disk, options: VerifyOptions): Promise<
     const identity = await identityOf(disk)
     return await verifyNamed(disk, identity, options)
   } catch (error) {
-    const unreadable = isDiskError(error) || isKernelError(error, 'LEDGER_CORRUPT')
-    if (!unreadable) throw error
+    const corrupt = isKernelError(error, 'LEDGER_CORRUPT')
+    if (!corrupt && (isKernelError(error) || !isDiskError(error))) throw error
     const nothing = createAudit({ crypto: options.crypto }).finish()
     return { ...nothing, verdict: 'FAIL', checks: [failed('files', error.message)] }
   }
@@ -73,8 +82,20 @@ async function verifyNamed(
 }
 
 async function readTips(disk: Disk): Promise<readonly HeldCheckpoint[]> {
-  const slots = await readSlots(disk)
+  const slots = await readStillSlots(disk)
   return slots.flatMap((note, i) => (note === undefined ? [] : [{ name: `tip_${i}`, note }]))
+}
+
+/** Slots as they stood still: a writer may be in the middle of one while it is read. */
+async function readStillSlots(disk: Disk): Promise<readonly (Uint8Array | undefined)[]> {
+  let slots = await readSlots(disk)
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const again = await readSlots(disk)
+    const still = slots.every((slot, i) => equalBytes(slot ?? none, again[i] ?? none))
+    if (still) break
+    slots = again
+  }
+  return slots
 }
 
 function checkFiles({ size, segments, flaw }: LogEnd): Check {

@@ -4,7 +4,7 @@ import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
 import type { Crypto, Signer } from '../ports/crypto.ts'
 import * as v from '../schema.ts'
-import { isKeyId, type KeyId } from '../trust/key.ts'
+import { isKeyId, type KeyId } from '../crypto/key-id.ts'
 import { keysFor, type TrustRoot } from '../trust/root.ts'
 import type { Scope } from '../trust/scope.ts'
 

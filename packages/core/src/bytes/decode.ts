@@ -1,7 +1,8 @@
 import type { ErrorCode } from '../error.ts'
 import { KernelError } from '../error.ts'
-import { checkDocument, type Document } from './grammar.ts'
+import { checkDocument } from './grammar.ts'
 import type { Json } from './json.ts'
+import type { Document } from './token.ts'
 import { decodeUtf8 } from './utf8.ts'
 
 export interface JsonLimits {

@@ -7,7 +7,7 @@ const pairs: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
 /** Lowercase hex. */
 export function encodeHex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += pairs[byte]
+  for (const byte of bytes) text += pairs[byte] ?? ''
   return text
 }
 

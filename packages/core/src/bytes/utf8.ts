@@ -45,8 +45,8 @@ function encodeRest(text: string, start: number, ascii: Uint8Array): Uint8Array 
   return bytes.slice(0, at)
 }
 
-/** UTF-16 units handed to String.fromCharCode at once; far more overflow the stack, fewer are slow. */
-const chunk = 1024
+/** UTF-16 units handed to String.fromCharCode at once: as arguments, they must fit on the stack. */
+const chunk = 4096
 
 /**
  * Strict UTF-8 (RFC 3629) from `start` to `end` as a string. At the first bad sequence throws what
@@ -62,25 +62,28 @@ export function decodeUtf8(
   const units = new Array<number>(Math.min(chunk, end - start))
   let count = 0
   for (let at = start; at < end;) {
+    if (count >= chunk) {
+      text += fromUnits(units, count)
+      count = 0
+    }
     const first = bytes[at] ?? 0
     if (first < 0x80) {
       units[count++] = first
       at++
-    } else {
-      const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
-      const code = at + size > end ? -1 : codePoint(bytes, at, size)
-      if (code < 0) throw refuse(at)
-      at += size
-      if (code >= 0x10000) units[count++] = 0xd7c0 + (code >> 10)
-      units[count++] = code < 0x10000 ? code : 0xdc00 | (code & 0x3ff)
+      continue
     }
-    if (count >= chunk) {
-      text += String.fromCharCode.apply(null, units)
-      count = units.length = 0
-    }
+    const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
+    const code = at + size > end ? -1 : codePoint(bytes, at, size)
+    if (code < 0) throw refuse(at)
+    at += size
+    if (code >= 0x10000) units[count++] = 0xd7c0 + (code >> 10)
+    units[count++] = code < 0x10000 ? code : 0xdc00 | (code & 0x3ff)
   }
-  units.length = count
-  return text + String.fromCharCode.apply(null, units)
+  return text + fromUnits(units, count)
+}
+
+function fromUnits(units: number[], count: number): string {
+  return String.fromCharCode.apply(null, count === units.length ? units : units.slice(0, count))
 }
 
 /** The code point of the `size` bytes at `at`; -1 when they are not the one encoding of one. */

@@ -5,7 +5,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { encodeHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import type { Crypto } from '../ports/crypto.ts'
-import { keyIdOf } from '../trust/key.ts'
+import { keyIdOf } from './key-id.ts'
 import { checkSeed } from './seed.ts'
 
 hashes.sha512 = sha512

@@ -5,6 +5,7 @@ import type { Crypto } from '../ports/crypto.ts'
 import type { Keep } from '../ports/keep.ts'
 import type { Random } from '../ports/random.ts'
 import type { ReceiptStore } from '../ports/receipt-store.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 import type { TrustRoot } from '../trust/root.ts'
 import type { Scope } from '../trust/scope.ts'
 
@@ -29,8 +30,11 @@ export interface KernelOptions {
   readonly signatureRequired?: boolean
   /** Ms; demands that bundles say when they were issued and expire at most so much later. */
   readonly maxLifetime?: number
-  /** What to do when the ledger's newest key is not this signer's. Default `refuse`. */
-  readonly onKeyChange?: 'refuse' | 'rotate'
+  /**
+   * What to do when the ledger's newest key is not this signer's; a list: rotate from one of these
+   * keys alone. Default `refuse`.
+   */
+  readonly onKeyChange?: 'refuse' | 'rotate' | readonly KeyId[]
   /** Where the bundles that receipts name are kept. */
   readonly keep?: Keep
   /** Told of what went wrong where no caller could be. Never a secret, never an argument. */

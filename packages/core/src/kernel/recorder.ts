@@ -12,6 +12,7 @@ import type {
 } from '../ports/receipt-store.ts'
 import { type Admit, sealDrafts } from '../receipt/seal.ts'
 import type { KeyBody } from '../receipt/statement.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 import { systemScope } from '../trust/scope.ts'
 import type { KernelOptions } from './options.ts'
 import { version } from './version.ts'
@@ -57,7 +58,7 @@ export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder
     const { key, time } = await store.state()
     newest = Math.max(newest, time)
     if (key === signer.keyId) return
-    if (key !== undefined && options.onKeyChange !== 'rotate') {
+    if (key !== undefined && !mayFollow(key, options.onKeyChange)) {
       throw new KernelError(
         'KEY_CHANGED',
         `this ledger is signed by ${key}, the configured key is ${signer.keyId}: configure the old ` +
@@ -104,4 +105,8 @@ export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder
       origin: defaultOrigin(crypto, signer.log.publicKey),
     }
   }
+}
+
+function mayFollow(before: KeyId, on: KernelOptions['onKeyChange'] = 'refuse'): boolean {
+  return typeof on === 'string' ? on === 'rotate' : on.includes(before)
 }

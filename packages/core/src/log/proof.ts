@@ -15,7 +15,10 @@ export type Proof = readonly Uint8Array[]
  */
 export type HashOf = (level: number, index: number) => Uint8Array
 
-/** The claim that a leaf is number `index`, from 0, of the tree of `size` leaves. */
+/**
+ * The claim that a leaf is number `index`, from 0, of the tree of `size` leaves. Take `size` and
+ * `root` from one checkpoint: some sizes share the shape of a path, so a root alone does not fix it.
+ */
 export interface Inclusion {
   readonly leafHash: Uint8Array
   readonly index: number
@@ -94,7 +97,7 @@ function descend(index: number, size: number, arrived: (span: Span) => boolean) 
 }
 
 /**
- * The way back up, from the hash of a subtree that ends at leaf `from`: the root of the tree of
+ * The way back up, from the hash of a subtree that ends before leaf `from`: the root of the tree of
  * `from` leaves, which has no right siblings, and of the whole. Undefined when a hash is missing, too
  * many or not one.
  */

@@ -1,9 +1,10 @@
-import type { Rule } from '../bundle/document.ts'
+import type { Json } from '../bytes/json.ts'
 import { finish, type VerifiedBundle } from '../bundle/decode.ts'
 import { KernelError } from '../error.ts'
 import type { Conditions } from '../ports/conditions.ts'
 import type { Verdict } from '../receipt/statement.ts'
-import { conditionCompiler } from './condition.ts'
+import { type Condition, conditionCompiler } from './condition.ts'
+import { deny } from './decision.ts'
 import { type Patterns, patternsOf } from './pattern.ts'
 import { type CompiledRule, ruleIndex } from './rule-index.ts'
 import type { EffectivePolicySnapshot } from './snapshot.ts'
@@ -27,18 +28,19 @@ export function* compileSliced(
     byEffect[rule.effect].push({
       id: rule.id,
       reason: rule.reason,
-      when: rule.when === undefined ? undefined : conditionOf(rule, i),
+      when: rule.when === undefined ? undefined : conditionOf(rule.when, i),
       action: patterns(rule.actions),
       resource: (rule.effect === 'ALLOW' ? guardedPatterns : patterns)(rule.resources),
       principal: patterns(rule.principals),
+      decision: undefined,
     })
     if (i % slice === slice - 1) yield
   }
-  const deny = ruleIndex(byEffect.DENY, false)
+  const denying = ruleIndex(byEffect.DENY, false)
   yield
-  const escalate = ruleIndex(byEffect.ESCALATE, false)
+  const escalating = ruleIndex(byEffect.ESCALATE, false)
   yield
-  const allow = ruleIndex(byEffect.ALLOW, true)
+  const allowing = ruleIndex(byEffect.ALLOW, true)
   return Object.freeze({
     scope: bundle.scope,
     policyEpoch: bundle.policyEpoch,
@@ -50,17 +52,28 @@ export function* compileSliced(
     expiresAt: bundle.expiresAt,
     ruleCount: bundle.rules.length,
     resourcesFrom: bundle.resourcesFrom,
-    deny,
-    escalate,
-    allow,
+    deny: denying,
+    escalate: escalating,
+    allow: allowing,
+    unmatched: deny('NO_MATCHING_RULE', 'no rule matches', bundle),
   }) as EffectivePolicySnapshot
 
-  function conditionOf(rule: Rule, i: number): CompiledRule['when'] {
+  function conditionOf(when: Json, i: number): Condition {
     try {
-      return compileCondition(rule.when ?? null, `rules[${i}].when`)
+      return compileCondition(when, 'when')
+    } catch {
+      return explain(when, i)
+    }
+  }
+
+  /** Compiles again what does not compile, to name its place: 100,000 places are not spelled for one. */
+  function explain(when: Json, i: number): Condition {
+    try {
+      return compileCondition(when, `rules[${i}].when`)
     } catch (cause) {
       if (!(cause instanceof KernelError)) throw cause
-      throw new KernelError(cause.code, `rule "${rule.id}": ${cause.message}`, { cause })
+      const id = bundle.rules[i]?.id ?? ''
+      throw new KernelError(cause.code, `rule "${id}": ${cause.message}`, { cause })
     }
   }
 }
@@ -70,6 +83,9 @@ export function compile(bundle: VerifiedBundle, conditions?: Conditions): Effect
   return finish(compileSliced(bundle, conditions))
 }
 
+/** So many are remembered; a policy in which more differ has little to share. */
+const maxShared = 1024
+
 /** Many rules name the same principals and resources: one object serves them all. */
 function sharedPatterns(guarded: boolean): (patterns: readonly string[] | undefined) => Patterns {
   const anything = patternsOf(undefined, guarded)
@@ -77,9 +93,11 @@ function sharedPatterns(guarded: boolean): (patterns: readonly string[] | undefi
   return (patterns) => {
     if (patterns === undefined) return anything
     const [only = ''] = patterns
-    const key = patterns.length === 1 ? only : JSON.stringify(patterns)
-    let shared = known.get(key)
-    if (shared === undefined) known.set(key, (shared = patternsOf(patterns, guarded)))
-    return shared
+    if (patterns.length > 1) return patternsOf(patterns, guarded)
+    const shared = known.get(only)
+    if (shared !== undefined) return shared
+    const made = patternsOf(patterns, guarded)
+    if (known.size < maxShared) known.set(only, made)
+    return made
   }
 }

@@ -42,7 +42,7 @@ export function conditionCompiler(conditions: Conditions | undefined): Condition
     if (typeof op !== 'string') malformed('a comparison needs op', `${at}.op`)
     if (value === undefined) malformed('a comparison needs value', `${at}.value`)
     // NUL cannot stand in what comes before it without an escape, so two comparisons never share a key.
-    const key = `${op}\0${path}\0${JSON.stringify(value)}`
+    const key = `${op}\0${path}\0${typeof value === 'number' ? value : JSON.stringify(value)}`
     const known = comparisons.get(key)
     if (known !== undefined) return known
     const operator = Object.hasOwn(operators, op) ? operators[op] : undefined

@@ -2,7 +2,7 @@ import type { DecisionCode } from '../reason.ts'
 import type { Verdict } from '../receipt/statement.ts'
 import type { Decision } from './decision.ts'
 import type { Facts } from './facts.ts'
-import type { CompiledRule, RuleIndex } from './rule-index.ts'
+import { type CompiledRule, findRules, type RuleIndex } from './rule-index.ts'
 import type { EffectivePolicySnapshot } from './snapshot.ts'
 
 /** Rule ids that a receipt names; the count says how many there were. */
@@ -15,15 +15,7 @@ const maxRuleIds = 64
  * match of ALLOW rules. Facts undefined: the resource could not be read (see `factsOf`).
  */
 export function decide(snapshot: EffectivePolicySnapshot, facts: Facts | undefined): Decision {
-  if (facts === undefined) {
-    return decision(
-      snapshot,
-      'DENY',
-      'CONDITION_ERROR',
-      [],
-      'the argument that names the resource is missing',
-    )
-  }
+  if (facts === undefined) return decision(snapshot, 'DENY', 'CONDITION_ERROR', [])
   return (
     restrict(snapshot, 'DENY', snapshot.deny, facts) ??
     restrict(snapshot, 'ESCALATE', snapshot.escalate, facts) ??
@@ -32,9 +24,10 @@ export function decide(snapshot: EffectivePolicySnapshot, facts: Facts | undefin
 }
 
 const matchCodes = {
+  ALLOW: 'ALLOWED_BY_RULE',
   DENY: 'DENIED_BY_RULE',
   ESCALATE: 'ESCALATED_BY_RULE',
-} as const satisfies Partial<Record<Verdict, DecisionCode>>
+} as const satisfies Readonly<Record<Verdict, DecisionCode>>
 
 function restrict(
   snapshot: EffectivePolicySnapshot,
@@ -42,45 +35,56 @@ function restrict(
   index: RuleIndex,
   facts: Facts,
 ): Decision | undefined {
-  let matched: CompiledRule[] | undefined
-  let clean: CompiledRule | undefined
-  index(facts, (rule) => {
-    const holds = rule.when === undefined || rule.when(facts)
-    if (holds === false) return
-    if (matched === undefined) matched = [rule]
-    else matched.push(rule)
-    if (holds === true) clean ??= rule
-  })
-  if (matched === undefined) return undefined
-  return clean === undefined
-    ? decision(snapshot, verdict, 'CONDITION_ERROR', matched, 'a condition could not be evaluated')
-    : decision(snapshot, verdict, matchCodes[verdict], matched)
+  const { holding, erring } = ask(index, facts)
+  if (holding.length === 0) {
+    if (erring.length === 0) return undefined
+    return decision(snapshot, verdict, 'CONDITION_ERROR', erring)
+  }
+  return matched(snapshot, verdict, erring.length === 0 ? holding : [...holding, ...erring])
 }
 
 function permit(snapshot: EffectivePolicySnapshot, facts: Facts): Decision {
-  let matched: CompiledRule[] | undefined
-  let erred: CompiledRule[] | undefined
-  snapshot.allow(facts, (rule) => {
-    const holds = rule.when === undefined || rule.when(facts)
-    if (holds === true) {
-      if (matched === undefined) matched = [rule]
-      else matched.push(rule)
-    } else if (holds === undefined) {
-      if (erred === undefined) erred = [rule]
-      else erred.push(rule)
-    }
-  })
-  if (matched !== undefined) return decision(snapshot, 'ALLOW', 'ALLOWED_BY_RULE', matched)
-  if (erred !== undefined) {
-    return decision(
-      snapshot,
-      'DENY',
-      'CONDITION_ERROR',
-      erred,
-      'a condition could not be evaluated',
-    )
+  const { holding, erring } = ask(snapshot.allow, facts)
+  if (holding.length > 0) return matched(snapshot, 'ALLOW', holding)
+  if (erring.length > 0) return decision(snapshot, 'DENY', 'CONDITION_ERROR', erring)
+  return snapshot.unmatched
+}
+
+interface Asked {
+  readonly holding: readonly CompiledRule[]
+  readonly erring: readonly CompiledRule[]
+}
+
+const none: readonly CompiledRule[] = Object.freeze([])
+const nothing: Asked = Object.freeze({ holding: none, erring: none })
+
+/** Asks the condition of each rule whose patterns fit. */
+function ask(index: RuleIndex, facts: Facts): Asked {
+  const found: CompiledRule[] = []
+  findRules(index, facts, found)
+  if (found.length === 0) return nothing
+  let erring: CompiledRule[] | undefined
+  let holds = 0
+  for (const rule of found) {
+    const result = rule.when === undefined || rule.when(facts)
+    // What holds moves to the front of the list, which is ours.
+    if (result === true) found[holds++] = rule
+    else if (result === undefined) (erring ??= []).push(rule)
   }
-  return decision(snapshot, 'DENY', 'NO_MATCHING_RULE', [], 'no rule matches')
+  found.length = holds
+  return { holding: found, erring: erring ?? none }
+}
+
+function matched(
+  snapshot: EffectivePolicySnapshot,
+  verdict: Verdict,
+  rules: readonly CompiledRule[],
+): Decision {
+  const [first] = rules
+  if (rules.length > 1 || first === undefined) {
+    return decision(snapshot, verdict, matchCodes[verdict], rules)
+  }
+  return (first.decision ??= decision(snapshot, verdict, matchCodes[verdict], rules))
 }
 
 function decision(
@@ -88,15 +92,14 @@ function decision(
   verdict: Verdict,
   reasonCode: DecisionCode,
   rules: readonly CompiledRule[],
-  cause?: string,
 ): Decision {
-  const sorted = rules.length < 2 ? rules : rules.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const sorted = rules.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const ruleIds = sorted.slice(0, maxRuleIds).map((rule) => rule.id)
   const reason =
     sorted.find((rule) => rule.reason !== undefined)?.reason ??
-    [cause, ruleIds[0] === undefined ? undefined : `rule ${ruleIds[0]}`]
-      .filter((part) => part !== undefined)
-      .join(': ')
+    (reasonCode === 'CONDITION_ERROR'
+      ? 'a condition could not be evaluated, or the resource could not be read'
+      : `rule ${ruleIds[0] ?? ''} matches`)
   return Object.freeze({
     verdict,
     reasonCode,

@@ -9,7 +9,8 @@ export interface Patterns {
   readonly prefixes: readonly string[]
 }
 
-const anything: Patterns = Object.freeze({ any: true, exact: [], prefixes: [] })
+const none: readonly string[] = Object.freeze([])
+const anything: Patterns = Object.freeze({ any: true, exact: none, prefixes: none })
 
 /**
  * Absent patterns match anything. `guarded`: a prefix will not count for a value with a step up, so an
@@ -17,36 +18,60 @@ const anything: Patterns = Object.freeze({ any: true, exact: [], prefixes: [] })
  */
 export function patternsOf(patterns: readonly string[] | undefined, guarded: boolean): Patterns {
   if (patterns === undefined || patterns.includes('*')) return anything
-  const [only = ''] = patterns
-  if (patterns.length === 1) {
-    return only.endsWith('*')
-      ? { any: false, exact: [], prefixes: [only.slice(0, -1)] }
-      : { any: false, exact: [only], prefixes: [] }
-  }
+  const exact: string[] = []
   const prefixes: string[] = []
-  for (const prefix of patterns
-    .filter((p) => p.endsWith('*'))
-    .map((p) => p.slice(0, -1))
-    .sort()) {
-    // Sorted, a prefix comes right before all that it covers.
-    const last = prefixes.at(-1)
-    if (last === undefined || !prefix.startsWith(last)) prefixes.push(prefix)
+  for (const pattern of patterns) {
+    if (pattern.endsWith('*')) prefixes.push(pattern.slice(0, -1))
+    else exact.push(pattern)
   }
-  const exact = new Set(patterns.filter((p) => !p.endsWith('*')))
-  const bare = [...exact].filter(
+  const shortest = prefixes.length < 2 ? prefixes : shortestOf(prefixes)
+  return {
+    any: false,
+    exact: exact.length === 0 ? none : bareOf(exact, shortest, guarded),
+    prefixes: shortest.length === 0 ? none : shortest,
+  }
+}
+
+/** The prefixes that begin with no other. */
+function shortestOf(prefixes: readonly string[]): readonly string[] {
+  const kept: string[] = []
+  for (const prefix of prefixes.toSorted()) {
+    // Sorted, a prefix comes right before all that it covers.
+    const last = kept.at(-1)
+    if (last === undefined || !prefix.startsWith(last)) kept.push(prefix)
+  }
+  return kept
+}
+
+/** The values that no prefix covers, each once. */
+function bareOf(
+  values: readonly string[],
+  prefixes: readonly string[],
+  guarded: boolean,
+): readonly string[] {
+  const once = values.length === 1 ? values : [...new Set(values)]
+  if (prefixes.length === 0) return once
+  return once.filter(
     (value) =>
       (guarded && hasStepUp(value)) || !prefixes.some((prefix) => value.startsWith(prefix)),
   )
-  return { any: false, exact: bare, prefixes }
 }
 
-/** Whether `value` matches; a prefix counts only when `prefixesCount`. */
-export function matchesPattern(patterns: Patterns, value: string, prefixesCount: boolean): boolean {
-  return (
-    patterns.any ||
-    patterns.exact.includes(value) ||
-    (prefixesCount && patterns.prefixes.some((prefix) => value.startsWith(prefix)))
-  )
+/** Whether `value` matches; when guarded, no prefix matches a value with a step up. */
+export function matchesPattern(patterns: Patterns, value: string, guarded: boolean): boolean {
+  if (patterns.any) return true
+  for (const exact of patterns.exact) if (exact === value) return true
+  for (const prefix of patterns.prefixes) {
+    if (value.startsWith(prefix)) return !(guarded && hasStepUp(value))
+  }
+  return false
+}
+
+/** The pattern that `value` matches, as an author writes it; `*` for any. The value does match. */
+export function patternOf(patterns: Patterns, value: string): string {
+  if (patterns.any) return '*'
+  if (patterns.exact.includes(value)) return value
+  return `${patterns.prefixes.find((prefix) => value.startsWith(prefix)) ?? ''}*`
 }
 
 // Also as a URL, a Windows path or after a scheme, percent-encoded or not: whoever resolves the

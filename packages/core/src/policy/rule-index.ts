@@ -1,5 +1,6 @@
-import type { Facts } from './facts.ts'
 import type { Condition } from './condition.ts'
+import type { Decision } from './decision.ts'
+import type { Facts } from './facts.ts'
 import { hasStepUp, matchesPattern, type Patterns } from './pattern.ts'
 import { type PrefixIndex, prefixIndex } from './prefix-index.ts'
 
@@ -11,30 +12,46 @@ export interface CompiledRule {
   readonly action: Patterns
   readonly resource: Patterns
   readonly principal: Patterns
+  /** The decision when this rule alone matches, once it was made: it is always the same. */
+  decision: Decision | undefined
 }
 
-/** Calls `visit` for each rule whose patterns fit the facts; its condition is not asked. */
-export type RuleIndex = (facts: Facts, visit: (rule: CompiledRule) => void) => void
+/**
+ * Rules of one effect. The cost of a look-up grows with the rules that fit, and with the logarithm of
+ * the prefixes; not with rules that cannot fit.
+ */
+export interface RuleIndex {
+  readonly root: Node
+  /** Set for ALLOW: a resource with a `..` segment then fits no prefix. */
+  readonly guarded: boolean
+}
+
+/** Few rules, asked one by one, or many, told apart by the next dimension. */
+type Node = readonly CompiledRule[] | Branch
+
+interface Branch {
+  readonly exact: ReadonlyMap<string, Node>
+  readonly prefixes: PrefixIndex<Node> | undefined
+  readonly any: Node
+}
 
 // Most telling first: an action is seldom shared, a principal often.
 const dimensions = ['action', 'resource', 'principal'] as const
-type Dimension = (typeof dimensions)[number]
-
-/** So few rules are asked one by one; more are split by the next dimension. */
+const resourceDepth = 1
 const few = 8
 
-/**
- * An index over rules of one effect. The cost of a look-up grows with the rules that fit, and with the
- * logarithm of the prefixes; not with rules that cannot fit. `guarded` is set for ALLOW: a resource
- * with a `..` segment then fits no prefix.
- */
 export function ruleIndex(rules: readonly CompiledRule[], guarded: boolean): RuleIndex {
-  return split(rules, 0, guarded)
+  return { root: nodeOf(rules, 0), guarded }
 }
 
-function split(rules: readonly CompiledRule[], depth: number, guarded: boolean): RuleIndex {
+/** Adds to `found` each rule whose patterns fit the facts; no condition is asked. */
+export function findRules({ root, guarded }: RuleIndex, facts: Facts, found: CompiledRule[]): void {
+  find(root, 0, guarded, facts, found)
+}
+
+function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
   const dimension = dimensions[depth]
-  if (rules.length <= few || dimension === undefined) return oneByOne(rules, depth, guarded)
+  if (rules.length <= few || dimension === undefined) return rules
   const exact = new Map<string, CompiledRule[]>()
   const prefixes = new Map<string, CompiledRule[]>()
   const any: CompiledRule[] = []
@@ -44,53 +61,54 @@ function split(rules: readonly CompiledRule[], depth: number, guarded: boolean):
     for (const value of patterns.exact) push(exact, value, rule)
     for (const prefix of patterns.prefixes) push(prefixes, prefix, rule)
   }
-  const deeper = (group: readonly CompiledRule[]): RuleIndex => split(group, depth + 1, guarded)
-  const byValue = mapValues(exact, deeper)
-  const byPrefix: PrefixIndex<RuleIndex> | undefined =
-    prefixes.size === 0 ? undefined : prefixIndex(mapValues(prefixes, deeper))
-  const forAny = any.length === 0 ? undefined : deeper(any)
-  return (facts, visit) => {
-    const value = facts[dimension]
-    byValue.get(value)?.(facts, visit)
-    if (byPrefix !== undefined && prefixesCount(dimension, value, guarded)) {
-      byPrefix.visit(value, (index) => index(facts, visit))
-    }
-    forAny?.(facts, visit)
+  return {
+    exact: deepen(exact, depth + 1),
+    prefixes: prefixes.size === 0 ? undefined : prefixIndex(deepen(prefixes, depth + 1)),
+    any: nodeOf(any, depth + 1),
   }
 }
 
-function oneByOne(rules: readonly CompiledRule[], depth: number, guarded: boolean): RuleIndex {
-  const left = dimensions.slice(depth)
-  return (facts, visit) => {
-    for (const rule of rules) {
-      if (left.every((dimension) => fits(rule, dimension, facts, guarded))) visit(rule)
-    }
+/** Splits further, in place, the groups that are not few: most are. */
+function deepen(groups: Map<string, CompiledRule[]>, depth: number): ReadonlyMap<string, Node> {
+  const nodes: Map<string, Node> = groups as Map<string, Node>
+  for (const [key, group] of groups) {
+    if (group.length > few) nodes.set(key, nodeOf(group, depth))
   }
+  return nodes
 }
 
-function fits(rule: CompiledRule, dimension: Dimension, facts: Facts, guarded: boolean): boolean {
-  const patterns = rule[dimension]
-  if (patterns.any) return true
-  const value = facts[dimension]
-  return matchesPattern(
-    patterns,
-    value,
-    patterns.prefixes.length > 0 && prefixesCount(dimension, value, guarded),
+function find(
+  node: Node,
+  depth: number,
+  guarded: boolean,
+  facts: Facts,
+  found: CompiledRule[],
+): void {
+  if (!('exact' in node)) {
+    for (const rule of node) if (fits(rule, depth, guarded, facts)) found.push(rule)
+    return
+  }
+  const value = facts[dimensions[depth] ?? 'action']
+  const { exact, prefixes, any } = node
+  const group = exact.get(value)
+  if (group !== undefined) find(group, depth + 1, guarded, facts, found)
+  if (prefixes !== undefined && !(guarded && depth === resourceDepth && hasStepUp(value))) {
+    prefixes.visit(value, (below) => find(below, depth + 1, guarded, facts, found))
+  }
+  find(any, depth + 1, guarded, facts, found)
+}
+
+/** Checks the dimensions from `depth` on: those before it have been told apart. */
+function fits(rule: CompiledRule, depth: number, guarded: boolean, facts: Facts): boolean {
+  return (
+    (depth > 0 || matchesPattern(rule.action, facts.action, false)) &&
+    (depth > 1 || matchesPattern(rule.resource, facts.resource, guarded)) &&
+    (depth > 2 || matchesPattern(rule.principal, facts.principal, false))
   )
-}
-
-function prefixesCount(dimension: Dimension, value: string, guarded: boolean): boolean {
-  return !(guarded && dimension === 'resource' && hasStepUp(value))
 }
 
 function push(groups: Map<string, CompiledRule[]>, key: string, rule: CompiledRule): void {
   const group = groups.get(key)
   if (group === undefined) groups.set(key, [rule])
   else group.push(rule)
-}
-
-function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A) => B): Map<string, B> {
-  const changed = new Map<string, B>()
-  for (const [key, value] of map) changed.set(key, change(value))
-  return changed
 }

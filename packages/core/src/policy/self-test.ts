@@ -1,6 +1,6 @@
 import type { SelfTest } from '../bundle/document.ts'
 import type { VerifiedBundle } from '../bundle/decode.ts'
-import { KernelError } from '../error.ts'
+import { isKernelError, KernelError } from '../error.ts'
 import { decide } from './decide.ts'
 import { factsOf } from './facts.ts'
 import type { Decision } from './decision.ts'
@@ -10,7 +10,8 @@ import type { EffectivePolicySnapshot } from './snapshot.ts'
 /** How one of a bundle's own tests came out. */
 export interface SelfTestResult {
   readonly name: string
-  readonly decision: Decision
+  /** Undefined when the test's request cannot be asked at all. */
+  readonly decision: Decision | undefined
   /** What differed from what was expected; undefined when the test passed. */
   readonly failure: string | undefined
 }
@@ -22,8 +23,13 @@ export function runSelfTests(
   now: number,
 ): readonly SelfTestResult[] {
   return bundle.tests.map((test) => {
-    const decision = decideTest(test, snapshot, now)
-    return { name: test.name, decision, failure: difference(test, decision) }
+    try {
+      const decision = decideTest(test, snapshot, now)
+      return { name: test.name, decision, failure: difference(test, decision) }
+    } catch (error) {
+      if (!isKernelError(error, 'REQUEST_MALFORMED')) throw error
+      return { name: test.name, decision: undefined, failure: `its request: ${error.message}` }
+    }
   })
 }
 

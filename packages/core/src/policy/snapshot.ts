@@ -1,8 +1,9 @@
 import type { Brand } from '../bytes/brand.ts'
 import type { Digest } from '../bytes/digest.ts'
 import type { Provenance } from '../bundle/verify.ts'
-import type { KeyId } from '../trust/key.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 import type { Scope } from '../trust/scope.ts'
+import type { Decision } from './decision.ts'
 import type { RuleIndex } from './rule-index.ts'
 
 interface Snapshot {
@@ -21,6 +22,8 @@ interface Snapshot {
   readonly deny: RuleIndex
   readonly escalate: RuleIndex
   readonly allow: RuleIndex
+  /** The decision when no rule matches. */
+  readonly unmatched: Decision
 }
 
 /** A policy, compiled and immutable: what decides. Only `compile` makes one. */

@@ -1,4 +1,4 @@
-import type { KeyId } from '../trust/key.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 
 /** One Ed25519 private key, ready to sign. */
 export interface Signer {

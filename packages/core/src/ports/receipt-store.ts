@@ -2,7 +2,7 @@ import type { Digest } from '../bytes/digest.ts'
 import type { ReasonCode } from '../reason.ts'
 import type { ReceiptId } from '../receipt/entry.ts'
 import type { Body, Kind, Statement, Verdict } from '../receipt/statement.ts'
-import type { KeyId } from '../trust/key.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 import type { Scope } from '../trust/scope.ts'
 
 /** What a ledger is called; fixed when it is made (design 2.7). */
@@ -53,6 +53,8 @@ export interface Draft {
 /** A receipt in its final bytes. */
 export interface Sealed {
   readonly entry: Uint8Array
+  /** The statement's canonical bytes, as they stand in the entry. */
+  readonly payload: Uint8Array
   readonly receiptId: ReceiptId
   readonly statement: Statement
 }

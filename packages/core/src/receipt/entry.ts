@@ -9,7 +9,7 @@ import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
 import type { Crypto, Signer } from '../ports/crypto.ts'
 import type { Sealed } from '../ports/receipt-store.ts'
-import type { KeyId } from '../trust/key.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 import { parseStatement } from './schema.ts'
 import type { Statement } from './statement.ts'
 
@@ -72,6 +72,7 @@ export function sealStatement(crypto: Crypto, signer: Signer, statement: Stateme
   )
   return Object.freeze({
     entry,
+    payload,
     receiptId: receiptIdOf(crypto.sha256(entry)),
     statement: Object.freeze(statement),
   })

@@ -1,6 +1,6 @@
 import { decodeHex, encodeHex } from '../bytes/hex.ts'
 import type { Crypto } from '../ports/crypto.ts'
-import { type KeyId, keyIdOf } from '../trust/key.ts'
+import { type KeyId, keyIdOf } from '../crypto/key-id.ts'
 import { sameScope, systemScope } from '../trust/scope.ts'
 import { type DecodedEntry, verifyEntry } from './entry.ts'
 import type { Check } from './findings.ts'

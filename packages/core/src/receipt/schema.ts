@@ -2,7 +2,7 @@ import { isDigest } from '../bytes/digest.ts'
 import { isObject, type Json } from '../bytes/json.ts'
 import { isTimestamp } from '../bytes/time.ts'
 import { KernelError } from '../error.ts'
-import { isKeyId } from '../trust/key.ts'
+import { isKeyId } from '../crypto/key-id.ts'
 import type { Kind, Statement } from './statement.ts'
 
 // A table of predicates and not valibot: whoever verifies receipts in a browser loads this file.

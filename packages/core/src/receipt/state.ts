@@ -5,7 +5,7 @@ import type {
   Sealed,
   ScopeState,
 } from '../ports/receipt-store.ts'
-import type { KeyId } from '../trust/key.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 import { type Scope, scopeKey, scopeOf } from '../trust/scope.ts'
 import { digestOfReceipt, type ReceiptId } from './entry.ts'
 import type { Statement } from './statement.ts'

@@ -1,7 +1,7 @@
 import type { Digest } from '../bytes/digest.ts'
 import type { Timestamp } from '../bytes/time.ts'
 import type { ReasonCode } from '../reason.ts'
-import type { KeyId } from '../trust/key.ts'
+import type { KeyId } from '../crypto/key-id.ts'
 
 /**
  * The statement of a receipt, `helm.receipt/v1` (design 2.6), in its signed form: these are the members

@@ -5,7 +5,7 @@ import { parsePublicKey } from '../crypto/public-key.ts'
 import { KernelError } from '../error.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import * as v from '../schema.ts'
-import { type KeyId, keyIdOf } from './key.ts'
+import { type KeyId, keyIdOf } from '../crypto/key-id.ts'
 import { type Scope, scopeKey, scopeOf } from './scope.ts'
 
 /** A key that may sign policy, and for which scopes: `*`, `tenant/*` or `tenant/workspace`. */

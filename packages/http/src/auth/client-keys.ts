@@ -1,12 +1,10 @@
 import {
   decodeHex,
   decodeJson,
-  encodeHex,
   isText,
+  isTimestamp,
   type Json,
   KernelError,
-  parseTimestamp,
-  type Scope,
   scopeOf,
 } from '@helm-ai-kernel/core'
 import { closedObject, type ClosedObject } from '../closed.ts'
@@ -16,7 +14,7 @@ import { type ClientRole, clientRoles, isClientRole } from './role.ts'
 export interface ClientKey {
   /** Stands in receipts; not secret. */
   readonly name: string
-  /** Digest of the key's text, 64 hex; the key itself is nowhere. */
+  /** SHA-256 of the key's text, 64 hex; the key itself is nowhere. */
   readonly key_sha256: string
   readonly tenant_id: string
   readonly workspace_id: string
@@ -42,32 +40,22 @@ const maxFileBytes = 1 << 20
 /** Reads the bytes of `HELM_API_KEYS_FILE`. Throws `API_KEYS_INVALID` that names the place. */
 export function parseClientKeys(bytes: Uint8Array): readonly ClientKey[] {
   const json = decodeJson(bytes, { maxBytes: maxFileBytes, code, what: 'the API keys file' })
-  if (!Array.isArray(json)) throw new KernelError(code, 'the API keys file is a list of keys')
-  return (json as readonly Json[]).map((entry, i) => clientKey(entry, `[${i}]`))
+  if (!Array.isArray(json)) throw new KernelError(code, 'the API keys file must be a list of keys')
+  return (json as readonly Json[]).map((entry, i) => parseClientKey(entry, `[${i}]`))
 }
 
-function clientKey(entry: Json, at: string): ClientKey {
+function parseClientKey(entry: Json, at: string): ClientKey {
   const read = closedObject(entry, members, { code, what: 'an API key', at })
-  const name = required(read, 'name', at)
-  if (!nameForm.test(name)) {
-    refuse('must be 1 to 63 of A-Z a-z 0-9 . _ - and begin with a letter or digit', `${at}.name`)
-  }
-  const principal = required(read, 'principal', at)
-  if (principal === '' || !isText(principal, 256)) {
-    refuse('must be 1 to 256 bytes without control characters', `${at}.principal`)
-  }
   const notAfter = read.text('not_after')
-  if (notAfter !== undefined && parseTimestamp(notAfter) === undefined) {
+  if (notAfter !== undefined && !isTimestamp(notAfter)) {
     refuse('must be a time such as 2027-01-31T00:00:00.000Z', `${at}.not_after`)
   }
-  const scope = scopeAt(required(read, 'tenant_id', at), required(read, 'workspace_id', at), at)
   return Object.freeze({
-    name,
-    key_sha256: digestAt(required(read, 'key_sha256', at), `${at}.key_sha256`),
-    tenant_id: scope.tenantId,
-    workspace_id: scope.workspaceId,
-    principal,
-    roles: rolesAt(read.list('roles') ?? [], `${at}.roles`),
+    name: nameOf(required(read, 'name', at), `${at}.name`),
+    key_sha256: digestOf(required(read, 'key_sha256', at), `${at}.key_sha256`),
+    ...scopeMembers(required(read, 'tenant_id', at), required(read, 'workspace_id', at), at),
+    principal: principalOf(required(read, 'principal', at), `${at}.principal`),
+    roles: rolesOf(read.list('roles') ?? [], `${at}.roles`),
     ...(notAfter !== undefined && { not_after: notAfter }),
   })
 }
@@ -76,23 +64,35 @@ function required(read: ClosedObject, name: string, at: string): string {
   return read.text(name) ?? refuse(`an API key needs ${name}`, at)
 }
 
-function scopeAt(tenantId: string, workspaceId: string, at: string): Scope {
+function nameOf(name: string, at: string): string {
+  if (nameForm.test(name)) return name
+  return refuse('must be 1 to 63 of A-Z a-z 0-9 . _ - and begin with a letter or digit', at)
+}
+
+function digestOf(hex: string, at: string): string {
+  decodeHex(hex, 32, `${at}, the SHA-256 of the key,`, code)
+  return hex.toLowerCase()
+}
+
+function scopeMembers(
+  tenantId: string,
+  workspaceId: string,
+  at: string,
+): Pick<ClientKey, 'tenant_id' | 'workspace_id'> {
   try {
-    return scopeOf(tenantId, workspaceId)
+    scopeOf(tenantId, workspaceId)
   } catch (cause) {
     throw new KernelError(code, cause instanceof Error ? cause.message : 'no scope', { at, cause })
   }
+  return { tenant_id: tenantId, workspace_id: workspaceId }
 }
 
-function digestAt(hex: string, at: string): string {
-  try {
-    return encodeHex(decodeHex(hex, 32, 'a key digest'))
-  } catch (cause) {
-    throw new KernelError(code, 'must be the SHA-256 of the key, 64 hex digits', { at, cause })
-  }
+function principalOf(principal: string, at: string): string {
+  if (principal !== '' && isText(principal, 256)) return principal
+  return refuse('must be 1 to 256 bytes without control characters', at)
 }
 
-function rolesAt(list: readonly Json[], at: string): readonly ClientRole[] {
+function rolesOf(list: readonly Json[], at: string): readonly ClientRole[] {
   const roles = list.filter(isClientRole)
   if (roles.length === 0 || roles.length < list.length || new Set(roles).size < roles.length) {
     refuse(`must be a list of distinct roles, from ${clientRoles.join(', ')}`, at)

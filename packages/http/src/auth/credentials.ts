@@ -3,7 +3,7 @@ import {
   decodeHex,
   encodeHex,
   equalBytes,
-  type ErrorCode,
+  isText,
   KernelError,
   parseTimestamp,
   sameScope,
@@ -29,7 +29,7 @@ export interface Credential {
 export interface Credentials {
   /** Whether there is any key for the API; without one nobody gets in. */
   readonly configured: boolean
-  /** Whose key this is. Takes the same time for every key that is not known. */
+  /** Whose key this is. */
   find(key: string): Credential | undefined
 }
 
@@ -44,99 +44,108 @@ export interface CredentialInput {
 interface Held {
   readonly digest: Uint8Array
   readonly credential: Credential
-  /** What to look at when it cannot be used. */
-  readonly source: Source
-}
-
-interface Source {
-  readonly code: ErrorCode
+  /** The variable, or the entry of the keys file. */
   readonly at: string
 }
 
-const adminSource: Source = { code: 'CONFIG_INVALID', at: 'HELM_ADMIN_API_KEY' }
-const serviceSource: Source = { code: 'CONFIG_INVALID', at: 'HELM_SERVICE_API_KEY' }
+const keyForm = /^[\x21-\x2b\x2d-\x7e]{1,512}$/
 
-/** What can stand in `Authorization: Bearer …`; a comma would look like two headers joined. */
-export const keyForm: RegExp = /^[\x21-\x2b\x2d-\x7e]{1,512}$/
+/** Whether it can stand after `Bearer`; a comma would look like two headers joined. */
+export function isKey(text: string): boolean {
+  return keyForm.test(text)
+}
 
 /**
- * Puts the keys together. Throws `CONFIG_INVALID` or `API_KEYS_INVALID`, naming the variable or the
- * entry: a key that cannot be sent, two keys or two names that are equal, the reserved scope.
+ * Puts the keys together. Throws `CONFIG_INVALID`, or `API_KEYS_INVALID` when it is the keys file's
+ * fault, naming the place: a key that cannot be sent, equal keys, equal names, the reserved scope.
  */
 export function credentialsOf(input: CredentialInput, crypto: Crypto): Credentials {
   const encoder = new TextEncoder()
   const digestOf = (key: string): Uint8Array => crypto.sha256(encoder.encode(key))
-  const held = heldBy(input, digestOf)
-  for (const [i, { credential, source, digest }] of held.entries()) {
-    if (sameScope(credential.scope, systemScope)) {
-      throw new KernelError(source.code, 'helm/system is reserved: no credential may name it', {
-        at: source.at,
-      })
-    }
-    for (const before of held.slice(0, i)) {
-      if (equalBytes(before.digest, digest)) {
-        throw new KernelError(source.code, `is the same key as ${before.source.at}: make another`, {
-          at: source.at,
-        })
-      }
-      if (before.credential.name === credential.name) {
-        throw new KernelError(source.code, `the name ${credential.name} is taken: use another`, {
-          at: source.at,
-        })
-      }
-    }
-  }
+  const held: readonly Held[] = [
+    ...ownKeys(input, digestOf),
+    ...input.clients.map((key, i) => clientKey(key, `[${i}]`)),
+  ]
+  refuseTwice(held)
   return Object.freeze({
     configured: held.some(({ credential }) => !credential.roles.includes('internal')),
     find(key: string) {
       const digest = digestOf(key)
       let found: Credential | undefined
-      // Every digest is compared to the end, so the time says nothing about which came close.
+      // INVARIANT: every digest is compared to its end, so the time tells nothing about any of them.
       for (const entry of held) if (equalBytes(entry.digest, digest)) found = entry.credential
       return found
     },
   })
 }
 
-function heldBy(
-  { adminKey, serviceKey, clients, runtime }: CredentialInput,
+function ownKeys(
+  { adminKey, serviceKey, runtime }: CredentialInput,
   digestOf: (key: string) => Uint8Array,
 ): readonly Held[] {
-  const own = (
-    key: string | undefined,
-    name: string,
-    roles: readonly Role[],
-    source: Source,
-  ): readonly Held[] => {
+  refuseReserved(runtime.scope, 'CONFIG_INVALID', 'HELM_RUNTIME_TENANT_ID')
+  if (runtime.principal === '' || !isText(runtime.principal, 256)) {
+    throw new KernelError('CONFIG_INVALID', 'must be 1 to 256 bytes without control characters', {
+      at: 'HELM_RUNTIME_PRINCIPAL_ID',
+    })
+  }
+  const all = [
+    { key: adminKey, name: 'admin', roles: clientRoles, at: 'HELM_ADMIN_API_KEY' },
+    { key: serviceKey, name: 'service', roles: ['internal'], at: 'HELM_SERVICE_API_KEY' },
+  ] as const
+  return all.flatMap(({ key, name, roles, at }) => {
     if (key === undefined) return []
-    if (!keyForm.test(key)) {
+    if (!isKey(key)) {
       throw new KernelError(
-        source.code,
-        'an API key is 1 to 512 visible ASCII characters without a comma',
-        { at: source.at },
+        'CONFIG_INVALID',
+        'an API key is 1 to 512 visible ASCII characters without a comma: make one with keygen --api',
+        { at },
       )
     }
     const credential = Object.freeze({ ...runtime, name, roles, notAfter: undefined })
-    return [{ digest: digestOf(key), credential, source }]
-  }
-  return [
-    ...own(adminKey, 'admin', clientRoles, adminSource),
-    ...own(serviceKey, 'service', ['internal'], serviceSource),
-    ...clients.map((key, i) => client(key, { code: 'API_KEYS_INVALID', at: `[${i}]` })),
-  ]
+    return [{ digest: digestOf(key), credential, at }]
+  })
 }
 
-function client(key: ClientKey, source: Source): Held {
+function clientKey(key: ClientKey, at: string): Held {
   const { name, principal, roles, not_after: notAfter } = key
+  const scope = scopeOf(key.tenant_id, key.workspace_id)
+  refuseReserved(scope, 'API_KEYS_INVALID', at)
   return {
-    digest: decodeHex(key.key_sha256, 32, 'key_sha256'),
+    digest: decodeHex(key.key_sha256, 32, `${at}.key_sha256`, 'API_KEYS_INVALID'),
     credential: Object.freeze({
       name,
-      scope: scopeOf(key.tenant_id, key.workspace_id),
+      scope,
       principal,
       roles,
-      notAfter: notAfter === undefined ? undefined : parseTimestamp(notAfter),
+      notAfter: notAfter === undefined ? undefined : (parseTimestamp(notAfter) ?? 0),
     }),
-    source,
+    at,
+  }
+}
+
+function refuseReserved(
+  scope: Scope,
+  code: 'CONFIG_INVALID' | 'API_KEYS_INVALID',
+  at: string,
+): void {
+  if (!sameScope(scope, systemScope)) return
+  throw new KernelError(code, 'the scope helm/system is reserved: name another', { at })
+}
+
+function refuseTwice(held: readonly Held[]): void {
+  const seen = new Map<string, string>()
+  for (const { digest, credential, at } of held) {
+    const code = at.startsWith('[') ? 'API_KEYS_INVALID' : 'CONFIG_INVALID'
+    for (const [what, value] of [
+      ['key', encodeHex(digest)],
+      ['name', credential.name],
+    ] as const) {
+      const before = seen.get(`${what} ${value}`)
+      if (before !== undefined) {
+        throw new KernelError(code, `has the same ${what} as ${before}: give it another`, { at })
+      }
+      seen.set(`${what} ${value}`, at)
+    }
   }
 }

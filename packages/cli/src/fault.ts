@@ -1,0 +1,32 @@
+import { type ErrorCode, isKernelError } from '@helm-ai-kernel/core'
+import type { Io } from './io.ts'
+import { print, printDocument } from './print.ts'
+
+/** What to do, where the message cannot know that it is a command that is running. */
+const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
+  BUNDLE_MALFORMED: 'correct the policy at that place and build it again',
+  COMPILE_FAILED: 'correct the policy at that place and build it again',
+  NOT_CANONICAL: 'a bundle is never edited: change the policy and run bundle build',
+  SIGNATURE_INVALID: 'sign these bytes again with bundle sign, or give the key that signed them',
+  SIGNATURE_MISSING: 'run bundle sign, or give the signature file with --sig',
+  KEY_UNTRUSTED: 'give the public key that signed with --key, or one more in the trust root',
+  SCOPE_MISMATCH: 'build the bundle for this scope with --scope, or ask about its own',
+  RECEIPT_MALFORMED: 'give the entry as receipts show --json or the log serves it, unchanged',
+  CHECKPOINT_INVALID: 'give the note as /log/checkpoint serves it, unchanged',
+  LEDGER_MISSING: 'give the data directory with --data-dir, or HELM_DATA_DIR',
+}
+
+/**
+ * Reports an error on stderr, and as the one document of `--json`; never a stack. Returns the exit
+ * code 2.
+ */
+export function reportError(io: Io, error: unknown, json: boolean): number {
+  const message = error instanceof Error ? error.message : String(error)
+  const code = isKernelError(error) ? error.code : 'INTERNAL'
+  const fix = isKernelError(error) ? remedies[error.code] : undefined
+  if (json) printDocument(io, { error: { code, message, ...(fix !== undefined && { fix }) } })
+  const [first = '', ...more] = message.split('\n')
+  const lines = [`error ${code}: ${first}`, ...more.map((line) => `  ${line}`)]
+  print(io, 'stderr', fix === undefined ? lines : [...lines, `fix: ${fix}`])
+  return 2
+}

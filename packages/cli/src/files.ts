@@ -1,0 +1,67 @@
+import fs from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { KernelError } from '@helm-ai-kernel/core'
+import type { Io } from './io.ts'
+
+/** The bytes of a file; `-` is stdin. Throws `FILE_UNUSABLE`. */
+export async function readFile(io: Io, path: string): Promise<Uint8Array> {
+  if (path === '-') return io.readStdin()
+  return attempt(`${path} cannot be read`, async () => {
+    return new Uint8Array(await fs.readFile(resolve(io.cwd, path)))
+  })
+}
+
+/** The bytes of a file that need not be there. Throws `FILE_UNUSABLE`. */
+export async function readIfThere(io: Io, path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(io, path)
+  } catch (error) {
+    if (isAbsent(error instanceof KernelError ? error.cause : error)) return undefined
+    throw error
+  }
+}
+
+/** Puts a file in place, whole or not at all, and folders above it. Throws `FILE_UNUSABLE`. */
+export async function replaceFile(io: Io, path: string, bytes: Uint8Array): Promise<void> {
+  const full = resolve(io.cwd, path)
+  const temporary = join(dirname(full), `.${basename(full)}.${process.pid}.tmp`)
+  await attempt(`${path} cannot be written`, async () => {
+    await fs.mkdir(dirname(full), { recursive: true })
+    try {
+      await fs.writeFile(temporary, bytes, { flush: true })
+      await fs.rename(temporary, full)
+    } finally {
+      await fs.rm(temporary, { force: true })
+    }
+  })
+}
+
+/** Writes a secret to a new file for its owner alone. Throws `FILE_UNUSABLE` when there is one. */
+export async function writeSecret(io: Io, path: string, text: string): Promise<void> {
+  await attempt(`${path} cannot be written`, () =>
+    fs.writeFile(resolve(io.cwd, path), text, { flag: 'wx', mode: 0o600, flush: true }),
+  )
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EEXIST: 'it is there already, and a key is never overwritten: choose another name',
+  EACCES: 'this user may not: change its mode or owner',
+  EISDIR: 'it is a folder: give a file',
+  ENOTDIR: 'a part of the path is no folder',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+}
+
+async function attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+    throw new KernelError('FILE_UNUSABLE', `${what}: ${reasons[code] ?? code}`, { cause })
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

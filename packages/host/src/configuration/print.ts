@@ -1,0 +1,43 @@
+import { groups, type Row } from './setting.ts'
+import { settings } from './table.ts'
+
+type PrintedRow = Row & { readonly default?: string }
+
+/** The table as `--help` prints it. */
+export function configurationHelp(): string {
+  const lines = groups.flatMap((group) => [
+    '',
+    `${group}:`,
+    ...rowsOf(group).flatMap((row) => {
+      const flag = row.flag === undefined ? '' : `, ${row.flag}`
+      const standard = row.default === undefined ? '' : ` (${row.default})`
+      return [`  ${row.name}${flag}${standard}`, `      ${aboutOf(row)}`]
+    }),
+  ])
+  return lines.slice(1).join('\n')
+}
+
+/** The table in Markdown, for the README. */
+export function configurationMarkdown(): string {
+  const rows = groups.flatMap((group) =>
+    rowsOf(group).map((row) => {
+      const name = row.flag === undefined ? `\`${row.name}\`` : `\`${row.name}\` \`${row.flag}\``
+      const standard = row.default === undefined ? '' : `\`${row.default}\``
+      return `| ${name} | ${standard} | ${aboutOf(row)} |`
+    }),
+  )
+  return ['| Name | Default | What it does |', '|---|---|---|', ...rows].join('\n')
+}
+
+function rowsOf(group: string): readonly PrintedRow[] {
+  return Object.values<PrintedRow>(settings).filter((row) => row.group === group)
+}
+
+function aboutOf({ about, secret, ignored, refused }: PrintedRow): string {
+  const notes = [
+    ...(secret === true ? ['secret'] : []),
+    ...(ignored === undefined ? [] : [`no effect yet: ${ignored}`]),
+    ...Object.entries(refused ?? {}).map(([value, why]) => `${value} is refused: ${why}`),
+  ]
+  return notes.length === 0 ? about : `${about} (${notes.join('; ')})`
+}

@@ -1,0 +1,178 @@
+import process from 'node:process'
+import { type Kernel, scopeKey, scopeOf, version } from '@helm-ai-kernel/core'
+import { type AppOptions, createApp, createHealthApp, type Readiness } from '@helm-ai-kernel/http'
+import { loadCredentials } from './access.ts'
+import { hostClock } from './clock.ts'
+import type { Configuration } from './configuration/index.ts'
+import { createDurableKernel } from './durable-kernel.ts'
+import { keysOf } from './ledger-keys.ts'
+import { bindAll, isLoopback, type Listening } from './listening.ts'
+import type { Log } from './log.ts'
+import { nodeCrypto } from './node-crypto.ts'
+import { hostRandom } from './random.ts'
+import { readinessOf } from './readiness.ts'
+import { createReconciler, type Failure } from './reconcile.ts'
+import { logRequests } from './request-log.ts'
+import type { Runtime } from './runtime.ts'
+import { loadSigningKey } from './signing-key.ts'
+import { hostSources } from './source/sources.ts'
+import { checkOwnKeys, loadTrust } from './trust.ts'
+
+/** A server that answers. */
+export interface Running {
+  readonly addresses: Listening['addresses']
+  readonly kernel: Kernel
+  /** Resolves when the first policy is installed, or was waited for in vain. */
+  readonly begun: Promise<void>
+  readiness(): Readiness
+  /**
+   * Is not ready at once, serves for `grace` ms more, finishes what is in flight and publishes the
+   * last checkpoint. Takes at most 18 s beside `grace`.
+   */
+  close(grace: number): Promise<void>
+}
+
+const maxBodyBytes = 1024 * 1024
+/** How long the last answers and the last checkpoint may take, in ms. */
+const lastAnswers = 15_000
+const lastCheckpoint = 3_000
+const watchInterval = 1_000
+
+const noSource: Failure = {
+  code: 'SOURCE_EMPTY',
+  reason: 'no policy is configured, so everything is denied',
+  fix: 'set HELM_POLICY_PATH, or --policy, to a folder or file of policy',
+}
+
+/**
+ * Brings a kernel up (design 5.6): listeners, boot line, ledger, first policy. What an operator must
+ * correct throws a KernelError and leaves nothing running. A damaged ledger or missing policy does
+ * not: the server stays up, denies, and says in `/readyz` why.
+ */
+export async function serve(
+  configuration: Configuration,
+  runtime: Runtime,
+  log: Log,
+): Promise<Running> {
+  const { production, policySourceKind } = configuration
+  const clock = hostClock
+  const crypto = nodeCrypto
+  const scope = scopeOf(configuration.runtimeTenantId, configuration.runtimeWorkspaceId)
+  const key = await loadSigningKey(configuration, crypto, hostRandom)
+  const trust = await loadTrust(configuration, crypto)
+  checkOwnKeys(trust, key.signer)
+  const credentials = await loadCredentials(configuration, scope, crypto)
+  const durable = createDurableKernel(configuration, key, trust, scope, log)
+  const { kernel, receipts } = durable
+
+  const sources = { ...hostSources, ...runtime.sources }
+  const source = sources[policySourceKind]?.({ configuration, scope, trust, crypto, receipts })
+  const reconciler =
+    source &&
+    createReconciler({ kernel, source, sourceName: policySourceKind, configuration, clock, log })
+
+  let draining = false
+  const ended = new AbortController()
+  const readiness = (): Readiness =>
+    readinessOf({
+      ...durable,
+      production,
+      policyFailure: () => (reconciler === undefined ? noSource : reconciler.failure()),
+      draining: () => draining,
+    })
+
+  const options: AppOptions = {
+    kernel,
+    receipts,
+    crypto,
+    clock,
+    random: hostRandom,
+    credentials,
+    checkpoint: durable.checkpoint,
+    keys: () => keysOf(receipts, crypto),
+    readiness,
+    limits: {
+      maxInFlight: configuration.maxInFlight,
+      maxBodyBytes,
+      ratePerSecond: Number.isFinite(configuration.rateLimit) ? configuration.rateLimit : undefined,
+    },
+    bind: {
+      loopback: isLoopback(configuration.bindAddr),
+      corsOrigins: configuration.corsOrigins ?? [],
+    },
+    logPublic: configuration.logPublic,
+    build: { version, runtime: runtime.name },
+    report: logRequests(log),
+  }
+  const apps = { api: createApp(options), health: createHealthApp(options) }
+  const listening = await bindAll(runtime, apps, configuration)
+  const { addresses } = listening
+  log.info(`helm-ai-kernel ${version} is listening`, {
+    ...addresses,
+    data_dir: configuration.dataDir,
+    scope: scopeKey(scope),
+    source: policySourceKind,
+    policy_path: configuration.policyPath,
+    policy_keys: trust.keys.map(({ keyId }) => keyId),
+    signing_key: key.signer.keyId,
+    signing_key_from: key.from,
+    production,
+    runtime: runtime.name,
+    pid: process.pid,
+  })
+  for (const warning of key.warnings) log.warn(warning)
+  try {
+    await durable.open()
+  } catch (error) {
+    listening.abort()
+    throw error
+  }
+
+  const begun = begin()
+  return {
+    addresses,
+    kernel,
+    begun,
+    readiness,
+    async close(grace) {
+      draining = true
+      log.info('draining', { serving_on_for_ms: grace })
+      await clock.sleep(grace)
+      ended.abort()
+      await Promise.race([listening.close(), clock.sleep(lastAnswers)])
+      listening.abort()
+      await Promise.race([durable.close(), clock.sleep(lastCheckpoint)])
+      log.info('stopped')
+    },
+  }
+
+  async function begin(): Promise<void> {
+    const { policyInitialReconcileTimeout: patience } = configuration
+    const first = reconciler?.start(ended.signal) ?? Promise.resolve()
+    const late = clock.sleep(patience, ended.signal).then(() => 'late')
+    if ((await Promise.race([first, late])) === 'late') {
+      log.warn('the first policy is late; the server denies until it comes', {
+        waited_ms: patience,
+      })
+    }
+    void watch()
+  }
+
+  /** One line for each change of readiness. */
+  async function watch(): Promise<void> {
+    let told = ''
+    while (!ended.signal.aborted) {
+      const { ready, reasons, warnings } = readiness()
+      const now = [ready, ...[...reasons, ...warnings].map(({ code }) => code)].join()
+      if (now !== told) {
+        const write = ready ? log.info : log.warn
+        write(ready ? 'ready' : 'not ready', {
+          reasons: reasons.map((finding) => ({ ...finding })),
+          warnings: warnings.map((finding) => ({ ...finding })),
+        })
+      }
+      told = now
+      await clock.sleep(watchInterval, ended.signal)
+    }
+  }
+}

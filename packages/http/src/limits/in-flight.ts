@@ -1,0 +1,23 @@
+import type { Refusal } from '../problem.ts'
+
+const overloaded: Refusal = {
+  refused: 'OVERLOADED',
+  detail: 'as many requests are in flight as HELM_MAX_IN_FLIGHT allows: try again',
+  headers: { 'retry-after': '1' },
+}
+
+/** Runs at most so many pieces of work at one moment, and refuses the rest at once. */
+export function createInFlight(
+  max: number,
+): <T>(work: () => T | Promise<T>) => Promise<T | Refusal> {
+  let running = 0
+  return async (work) => {
+    if (running >= max) return overloaded
+    running++
+    try {
+      return await work()
+    } finally {
+      running--
+    }
+  }
+}

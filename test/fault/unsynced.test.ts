@@ -1,0 +1,66 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Disk, Stored } from '@helm-ai-kernel/core'
+import { expect, it } from 'vitest'
+import { fakeClock } from '../support/clock.ts'
+import { audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
+import { acme, began, decision } from '../support/log-entries.ts'
+import { memoryDisk, type Pick } from '../support/memory-disk.ts'
+import { endingDisk } from '../support/ending-disk.ts'
+
+const seeds = Number(process.env['HELM_TEST_SEEDS'] ?? 50)
+const lives = 4
+
+/** Numbers that look random and are the same in every run (mulberry32). */
+function picker(seed: number): Pick {
+  let state = seed
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+  }
+}
+
+/** Appends in groups of random sizes, for ever; tells of each receipt that is acknowledged. */
+async function work(disk: Disk, pick: Pick, tell: (receipt: Stored) => void): Promise<void> {
+  const clock = fakeClock()
+  const ledger = await openOn(disk, { clock })
+  const seal = sealer(ledger.identity)
+  const send = async (drafts: Parameters<typeof ledger.append>[0]) => {
+    for (const one of await ledger.append(drafts, seal)) if (!('refused' in one)) tell(one)
+  }
+  if ((await ledger.state()).size === 0) await send([began(key)])
+  for (;;) {
+    const drafts = Array.from({ length: 1 + pick(2) }, () => decision(acme, null))
+    await Promise.all(Array.from({ length: 1 + pick(6) }, () => send(drafts)))
+    if (pick(3) === 0) clock.advance(1000)
+    if (pick(4) === 0) await turn()
+  }
+}
+
+it(`loses nothing acknowledged when power or process end anywhere, ${seeds} × ${lives} times`, async () => {
+  const nearlyFull = await ledgerFiles(Array.from({ length: 247 }, () => decision(acme, null)))
+  let acknowledged = 0
+  for (let seed = 1; seed <= seeds; seed++) {
+    const pick = picker(seed)
+    const told: Stored[] = []
+    // Some lives cross into the next segment.
+    let disk = memoryDisk(seed % 4 === 0 ? nearlyFull : new Map())
+    for (let life = 1; life <= lives; life++) {
+      let next = disk
+      const ending = endingDisk(disk, pick(100), () => {
+        // A killed process leaves its unsynced work to the next one; a power cut leaves it to chance.
+        if (life === lives || pick(3) > 0) next = memoryDisk(disk.afterPowerCut(pick))
+      })
+      await Promise.race([ending.ended, work(ending, pick, (receipt) => told.push(receipt))])
+      disk = next
+    }
+    const ledger = await openOn(disk)
+    const served = await audited(ledger)
+    for (const { logIndex, receiptId } of told) {
+      expect(served[logIndex]?.receiptId, `seed ${seed}`).toBe(receiptId)
+    }
+    acknowledged += told.length
+  }
+  expect(acknowledged).toBeGreaterThan(seeds * lives)
+})
