@@ -6,7 +6,7 @@ const base: Options = {
   target: 'es2023',
   platform: 'neutral',
   sourcemap: true,
-  clean: false,
+  clean: true,
   silent: true,
   splitting: true,
 }

@@ -2,10 +2,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Disk, Stored } from '@helm-ai-kernel/core'
 import { expect, it } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
-import { audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
+import { append, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
 import { acme, began, decision } from '../support/log-entries.ts'
-import { memoryDisk, type Pick } from '../support/memory-disk.ts'
+import { digests, memoryDisk, type Pick } from '../support/memory-disk.ts'
 import { endingDisk } from '../support/ending-disk.ts'
+import { faultyDisk } from '../support/faulty-disk.ts'
 
 const seeds = Number(process.env['HELM_TEST_SEEDS'] ?? 50)
 const lives = 4
@@ -63,4 +64,19 @@ it(`loses nothing acknowledged when power or process end anywhere, ${seeds} × $
     acknowledged += told.length
   }
   expect(acknowledged).toBeGreaterThan(seeds * lives)
+})
+
+it('makes durable what a killed process left unsynced, before anybody reads it', async () => {
+  const disk = memoryDisk(await ledgerFiles([]))
+  const isWal = (call: string, path: string) => call === 'sync' && path.startsWith('ledger/wal/')
+  const dying = faultyDisk(disk, { at: isWal, code: 'EIO', how: 'hang' })
+  const ledger = await openOn(dying)
+  void append(ledger, decision(acme, null))
+  await turn()
+  expect(digests(disk.afterPowerCut(() => 1))).not.toEqual(digests(disk.files()))
+
+  const next = await openOn(disk)
+  expect((await next.read(1, 2)).length).toBe(1)
+  const survivor = await openOn(memoryDisk(disk.afterPowerCut(() => 1)))
+  expect(await survivor.read(1, 2)).toEqual(await next.read(1, 2))
 })

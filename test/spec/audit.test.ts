@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type AuditOptions,
-  type AuditResult,
-  createAudit,
-  type ReceiptId,
-} from '@helm-ai-kernel/core/receipt'
+import { type AuditOptions, type AuditResult, createAudit } from '@helm-ai-kernel/core/receipt'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 import {
   acme,
@@ -311,6 +306,6 @@ describe('what somebody holds', () => {
     const some = ids.slice(1, 3)
     expect(check(audit(entries, { identity, receipts: some }), 'receipts').status).toBe('pass')
     const lost = check(audit(entries.slice(0, 2), { identity, receipts: some }), 'receipts')
-    expect(lost.detail).toBe(`${some[1] as ReceiptId} is not in the log`)
+    expect(lost.detail).toBe(`${some[1]} is not in the log`)
   })
 })

@@ -8,8 +8,9 @@ export interface Fault {
   /**
    * `before`: nothing is done. `half`: half of a write is done. `after`: all is done, and then an
    * error is reported. `dropped`: a sync fails, and what it should have reached is never written.
+   * `hang`: it never comes back.
    */
-  readonly how: 'before' | 'half' | 'after' | 'dropped'
+  readonly how: 'before' | 'half' | 'after' | 'dropped' | 'hang'
 }
 
 export interface FaultyDisk extends Disk {
@@ -34,6 +35,7 @@ export function faultyDisk(disk: MemoryDisk, fault?: Fault): FaultyDisk {
     const fails = typeof at === 'function' ? at(call, path) : at === calls.length
     calls.push(`${call} ${path}`)
     if (active === undefined || !fails) return run()
+    if (active.how === 'hang') return new Promise<never>(() => undefined)
     if (active.how === 'half') await half()
     if (active.how === 'after') await run()
     if (active.how === 'dropped' && call === 'sync') disk.dropUnsynced(path)

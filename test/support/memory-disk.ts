@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Disk, File } from '@helm-ai-kernel/core'
 
 /** Bytes of each file by path. */
@@ -83,6 +84,11 @@ export function memoryDisk(files: Files = new Map()): MemoryDisk {
       if (found !== undefined) found.unsynced = []
     },
   }
+}
+
+/** Files to compare: the digest of each by its path. */
+export function digests(files: Files): Readonly<Record<string, string>> {
+  return Object.fromEntries([...files].map(([path, bytes]) => [path, hash('sha256', bytes)]))
 }
 
 /** An error as a Disk throws it. */

@@ -10,16 +10,19 @@ export function nearest(given: string, names: Iterable<string>): string | undefi
   return best?.name
 }
 
-/** Levenshtein: characters to add, drop or change. */
+/** Characters to add, drop or change; two neighbours that changed places are one change. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  const rows = [Array.from({ length: b.length + 1 }, (_, k) => k)]
+  const at = (i: number, k: number): number => rows[i]?.[k] ?? i + k
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
+    const row = [i]
+    rows.push(row)
     for (let k = 1; k <= b.length; k++) {
-      const change = (row[k - 1] ?? 0) + (a[i - 1] === b[k - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[k] ?? 0) + 1, (next[k - 1] ?? 0) + 1))
+      const change = at(i - 1, k - 1) + (a[i - 1] === b[k - 1] ? 0 : 1)
+      const swapped = i > 1 && k > 1 && a[i - 1] === b[k - 2] && a[i - 2] === b[k - 1]
+      const swap = swapped ? at(i - 2, k - 2) + 1 : Infinity
+      row.push(Math.min(change, swap, at(i - 1, k) + 1, at(i, k - 1) + 1))
     }
-    row = next
   }
-  return row[b.length] ?? 0
+  return at(a.length, b.length)
 }

@@ -31,7 +31,7 @@ export function parseGiven(name: string, command: Command, argv: readonly string
       throw usage(name, `${rawName} takes no value`)
     }
     // The next flag is no value; whoever means it writes --flag=--value.
-    const isFlag = inlineValue === false && value?.startsWith('--') === true
+    const isFlag = value !== undefined && !inlineValue && value.startsWith('--')
     if (known.value !== undefined && (value === undefined || isFlag)) {
       throw usage(name, `${rawName} needs a value: ${rawName} ${known.value}`)
     }

@@ -1,7 +1,10 @@
 import type { Io } from './io.ts'
 
-/** Told how far work is; `atLeast` may grow. */
-export type Progress = (done: number, atLeast: number) => void
+/** Told how far work is, where the end may move away, and that it is done. */
+export interface Progress {
+  readonly tell: (done: number, atLeast: number) => void
+  readonly end: () => void
+}
 
 const quiet = 1000
 const width = 24
@@ -10,11 +13,7 @@ const width = 24
  * Shows progress on stderr for work that takes over a second: a bar in place for a person, else a line
  * now and then. `now` is in ms. `end` clears the bar.
  */
-export function createProgress(
-  io: Io,
-  what: string,
-  now: () => number,
-): { readonly tell: Progress; end(): void } {
+export function createProgress(io: Io, what: string, now: () => number): Progress {
   const begun = now()
   const interval = io.isTty ? 100 : 10_000
   let next = begun + quiet

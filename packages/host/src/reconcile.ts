@@ -9,6 +9,7 @@ import {
 } from '@helm-ai-kernel/core'
 import type { Configuration } from './configuration/index.ts'
 import type { Log } from './log.ts'
+import { waitAtMost } from './patience.ts'
 import { isPolicyCode, remedyOf } from './source/remedy.ts'
 
 /** Why the newest attempt installed nothing. */
@@ -114,16 +115,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   async function inTime<T>(work: Promise<T>): Promise<T> {
-    const over = new AbortController()
-    const late = clock.sleep(patience, over.signal).then(() => {
-      if (over.signal.aborted) return undefined as never
-      throw new KernelError('SOURCE_TIMEOUT', `the policy source did not answer in ${patience} ms`)
-    })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      over.abort()
-    }
+    const result = await waitAtMost(clock, patience, work)
+    if (result !== 'late') return result
+    throw new KernelError('SOURCE_TIMEOUT', `the policy source did not answer in ${patience} ms`)
   }
 }
 

@@ -9,6 +9,7 @@ import { keysOf } from './ledger-keys.ts'
 import { bindAll, isLoopback, type Listening } from './listening.ts'
 import type { Log } from './log.ts'
 import { nodeCrypto } from './node-crypto.ts'
+import { waitAtMost } from './patience.ts'
 import { hostRandom } from './random.ts'
 import { readinessOf } from './readiness.ts'
 import { createReconciler, type Failure } from './reconcile.ts'
@@ -16,7 +17,7 @@ import { logRequests } from './request-log.ts'
 import type { Runtime } from './runtime.ts'
 import { loadSigningKey } from './signing-key.ts'
 import { hostSources } from './source/sources.ts'
-import { checkOwnKeys, loadTrust } from './trust.ts'
+import { checkOwnKeys, loadTrust, takesUnsigned } from './trust.ts'
 
 /** A server that answers. */
 export interface Running {
@@ -113,6 +114,7 @@ export async function serve(
     scope: scopeKey(scope),
     source: policySourceKind,
     policy_path: configuration.policyPath,
+    provenance: takesUnsigned(configuration, trust) ? 'unsigned' : 'signed',
     policy_keys: trust.keys.map(({ keyId }) => keyId),
     signing_key: key.signer.keyId,
     signing_key_from: key.from,
@@ -121,6 +123,9 @@ export async function serve(
     pid: process.pid,
   })
   for (const warning of key.warnings) log.warn(warning)
+  if (!credentials.configured) {
+    log.warn('no API key is configured, so nobody gets in: set HELM_ADMIN_API_KEY')
+  }
   try {
     await durable.open()
   } catch (error) {
@@ -139,9 +144,9 @@ export async function serve(
       log.info('draining', { serving_on_for_ms: grace })
       await clock.sleep(grace)
       ended.abort()
-      await Promise.race([listening.close(), clock.sleep(lastAnswers)])
+      await waitAtMost(clock, lastAnswers, listening.close())
       listening.abort()
-      await Promise.race([durable.close(), clock.sleep(lastCheckpoint)])
+      await waitAtMost(clock, lastCheckpoint, durable.close())
       log.info('stopped')
     },
   }
@@ -149,8 +154,7 @@ export async function serve(
   async function begin(): Promise<void> {
     const { policyInitialReconcileTimeout: patience } = configuration
     const first = reconciler?.start(ended.signal) ?? Promise.resolve()
-    const late = clock.sleep(patience, ended.signal).then(() => 'late')
-    if ((await Promise.race([first, late])) === 'late') {
+    if ((await waitAtMost(clock, patience, first)) === 'late') {
       log.warn('the first policy is late; the server denies until it comes', {
         waited_ms: patience,
       })
@@ -161,7 +165,7 @@ export async function serve(
   /** One line for each change of readiness. */
   async function watch(): Promise<void> {
     let told = ''
-    while (!ended.signal.aborted) {
+    while (!draining) {
       const { ready, reasons, warnings } = readiness()
       const now = [ready, ...[...reasons, ...warnings].map(({ code }) => code)].join()
       if (now !== told) {

@@ -37,6 +37,14 @@ export function checkOwnKeys(trust: TrustRoot, own: KernelSigner): void {
   }
 }
 
+/** Whether policy that nobody signed is installed: only while there is nobody who could sign it. */
+export function takesUnsigned(
+  { policySignatureRequired }: Configuration,
+  trust: TrustRoot,
+): boolean {
+  return trust.keys.length === 0 && !policySignatureRequired
+}
+
 async function bytesOf(path: string): Promise<Uint8Array> {
   try {
     return await fs.readFile(path)

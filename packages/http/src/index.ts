@@ -18,4 +18,4 @@ export type {
   Limits,
   Readiness,
 } from './options.ts'
-export type { EventCode, ProblemCode } from './problem.ts'
+export { type EventCode, problem, type ProblemCode } from './problem.ts'

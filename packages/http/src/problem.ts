@@ -75,11 +75,12 @@ export function refusalOf(error: unknown): Refusal {
 
 /**
  * The one form of every error: an RFC 9457 problem, and in the same object the `error` member that
- * clients of model APIs expect.
+ * clients of model APIs expect. Hosts use it too, for what never became a request: then the path and
+ * the id are empty.
  */
 export function problem(
   { refused: code, detail, headers }: Refusal,
-  url: string,
+  path: string,
   correlationId: string,
 ): Reply {
   const [status, title] = problems[code]
@@ -94,7 +95,7 @@ export function problem(
       detail,
       code,
       reason_code: code,
-      instance: new URL(url).pathname,
+      instance: path,
       trace_id: correlationId,
       error: { message: detail, type, code, reason_code: code },
     }),

@@ -45,7 +45,8 @@ export function createServe(options: ServeOptions): Serve {
     const correlationId = correlationIdOf(headers, random)
     const answer = await attempt(exchange, resource)
     const refusal = 'refused' in answer ? answer : undefined
-    const reply = 'refused' in answer ? problem(answer, url, correlationId) : answer
+    const reply =
+      'refused' in answer ? problem(answer, new URL(url).pathname, correlationId) : answer
     report({
       status: reply.status,
       method,
@@ -93,7 +94,7 @@ export function createServe(options: ServeOptions): Serve {
     return (
       checkAssertions(headers, credential) ??
       rate(credential.name) ??
-      route.handle(exchange, credential)
+      inFlight(() => route.handle(exchange, credential))
     )
   }
 }

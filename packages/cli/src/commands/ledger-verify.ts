@@ -30,21 +30,17 @@ export const ledgerVerify: Command = {
   async run(given, io) {
     const folder = valueOf(given, 'data-dir') ?? (io.env['HELM_DATA_DIR'] || '.helm')
     const keys = given.flags.get('key')
-    const progress = createProgress(io, 'entries', () => performance.now())
-    const {
-      verdict: _,
-      checks,
-      ...more
-    } = await verifyLedger(nodeDisk(resolve(io.cwd, folder)), {
-      crypto: nodeCrypto,
+    const held = {
       checkpoints: await readCheckpoints(io, given.flags.get('checkpoint') ?? []),
       receipts: await readReceipts(io, given.flags.get('receipt') ?? []),
       ...(keys && { pinnedKeys: keys.map((hex) => parsePublicKey(hex, '--key')) }),
-      progress: progress.tell,
-    }).finally(progress.end)
-    return answerChecks(io, given, checks, more, [
-      `${more.tree.size} entries, root ${more.tree.root}`,
-    ])
+    }
+    const disk = nodeDisk(resolve(io.cwd, folder))
+    const { tell, end } = createProgress(io, 'entries', () => performance.now())
+    const verifying = verifyLedger(disk, { crypto: nodeCrypto, ...held, progress: tell })
+    const { checks, counts, tree } = await verifying.finally(end)
+    const size = `${tree.size} entries, root ${tree.root}`
+    return answerChecks(io, given, checks, { counts, tree }, [size])
   },
 }
 

@@ -76,9 +76,10 @@ async function keysOf(
   if (hex !== undefined) return keyTable([hex], '--key')
   const body = await client.get('/api/v1/keys')
   const keys = isObject(body) ? body['keys'] : undefined
-  const listed = (Array.isArray(keys) ? (keys as readonly Json[]) : []).filter(isObject)
+  const listed: readonly Json[] = Array.isArray(keys) ? keys : []
+  const hexes = listed.map((key) => (isObject(key) ? key['public_key'] : undefined))
   return keyTable(
-    listed.map((key) => String(key['public_key'])),
+    hexes.filter((one) => typeof one === 'string'),
     'a key of /api/v1/keys',
   )
 }

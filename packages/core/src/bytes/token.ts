@@ -9,7 +9,7 @@ import { decodeUtf8 } from './utf8.ts'
 export interface Document {
   readonly bytes: Uint8Array
   readonly notJson: (at: number, message: string) => KernelError
-  /** Given when the bytes must also be in the one form of RFC 8785. */
+  /** Given when the bytes must also be canonical (RFC 8785). */
   readonly notCanonical?: (at: number, message: string) => KernelError
   /** A host's UTF-8 decoder, where it has a faster one. */
   readonly text?: ((bytes: Uint8Array) => string) | undefined
@@ -139,16 +139,15 @@ function checkForm(doc: Document, at: number, found: string, form: string): void
 }
 
 export function unexpected(doc: Document, at: number, what: string): KernelError {
-  const byte = doc.bytes[at]
-  const found =
-    byte === undefined
-      ? 'the end'
-      : at === 0 && byte === 0xef
-        ? 'a byte order mark'
-        : byte > 0x20 && byte < 0x7f
-          ? `"${String.fromCharCode(byte)}"`
-          : `byte 0x${encodeHex(doc.bytes.subarray(at, at + 1))}`
-  return doc.notJson(at, `expected ${what}, found ${found}`)
+  return doc.notJson(at, `expected ${what}, found ${foundAt(doc.bytes, at)}`)
+}
+
+function foundAt(bytes: Uint8Array, at: number): string {
+  const byte = bytes[at]
+  if (byte === undefined) return 'the end'
+  if (at === 0 && byte === 0xef) return 'a byte order mark'
+  if (byte > 0x20 && byte < 0x7f) return `"${String.fromCharCode(byte)}"`
+  return `byte 0x${encodeHex(bytes.subarray(at, at + 1))}`
 }
 
 /** For messages, which must not grow with the document. */

@@ -16,7 +16,7 @@ import { requireSelfTests } from '../policy/self-test.ts'
 import type { EffectivePolicySnapshot } from '../policy/snapshot.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Keep } from '../ports/keep.ts'
-import type { ScopeState } from '../ports/receipt-store.ts'
+import type { Mark, ScopeState } from '../ports/receipt-store.ts'
 import type { ActivationBody } from '../receipt/statement.ts'
 import type { Scope } from '../trust/scope.ts'
 import { checkFloor } from './floor.ts'
@@ -124,9 +124,7 @@ export function createInstaller(
       }
       // Decided again in the store's critical section: another replica may have moved the floor.
       const receipt = await recorder.record({ scope, body }, (now) =>
-        now.signed === state.signed && now.unsigned === state.unsigned
-          ? undefined
-          : 'POLICY_BEHIND',
+        hasMoved(now, state) ? 'POLICY_BEHIND' : undefined,
       )
       if ('statement' in receipt) return 'activated'
     }
@@ -174,6 +172,15 @@ export function deliver(
     throw new KernelError('SOURCE_TOO_LARGE', 'a bundle is at most 64 MiB')
   }
   return { bytes: bytes.slice(), signatures: signaturesOf(signatures), policyHash }
+}
+
+/** Whether an activation came between two readings of a scope's state. */
+function hasMoved(now: ScopeState, then: ScopeState): boolean {
+  return isOther(now.signed, then.signed) || isOther(now.unsigned, then.unsigned)
+}
+
+function isOther(a: Mark | undefined, b: Mark | undefined): boolean {
+  return a?.epoch !== b?.epoch || a?.hash !== b?.hash
 }
 
 function signaturesOf(input: SignatureInput | undefined): Signatures {

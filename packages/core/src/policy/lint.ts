@@ -53,7 +53,7 @@ function* comparisons(
 
 function partsOf(when: JsonObject, name: string): readonly Json[] {
   const parts = when[name]
-  return Array.isArray(parts) ? parts : []
+  return Array.isArray(parts) ? (parts as readonly Json[]) : []
 }
 
 function askedBy(part: Json): readonly string[] {

@@ -73,5 +73,5 @@ function quoted(text: string): string {
 
 function messageOf(faults: readonly string[]): string {
   const count = faults.length === 1 ? 'a setting is wrong' : `${faults.length} settings are wrong`
-  return [`${count}:`, ...faults.map((fault) => `  ${fault}`)].join('\n')
+  return [`${count}:`, ...faults].join('\n')
 }

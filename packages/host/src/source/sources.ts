@@ -1,5 +1,6 @@
 import type { Crypto, PolicySource, ReceiptStore, Scope, TrustRoot } from '@helm-ai-kernel/core'
 import type { Configuration } from '../configuration/index.ts'
+import { takesUnsigned } from '../trust.ts'
 import { mountedFile } from './mounted-file.ts'
 
 /** What a policy source is made of. */
@@ -20,9 +21,9 @@ export type Sources = Readonly<Record<string, SourceFactory>>
 /** What every build has. */
 export const hostSources: Sources = Object.freeze({
   mountedFile({ configuration, scope, trust, crypto, receipts }) {
-    const { policyPath: path, policySignatureRequired } = configuration
+    const { policyPath: path } = configuration
     if (path === undefined) return undefined
-    const unsigned = trust.keys.length === 0 && !policySignatureRequired
+    const unsigned = takesUnsigned(configuration, trust)
     const mark = async () => (await receipts.state()).scope(scope).unsigned
     return mountedFile({ path, scope, crypto, unsigned, mark })
   },
