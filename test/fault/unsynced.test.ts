@@ -67,10 +67,11 @@ it(`loses nothing acknowledged when power or process end anywhere, ${seeds} × $
 })
 
 it('makes durable what a killed process left unsynced, before anybody reads it', async () => {
-  const disk = memoryDisk(await ledgerFiles([]))
-  const isWal = (call: string, path: string) => call === 'sync' && path.startsWith('ledger/wal/')
-  const dying = faultyDisk(disk, { at: isWal, code: 'EIO', how: 'hang' })
-  const ledger = await openOn(dying)
+  const disk = memoryDisk(await ledgerFiles())
+  let isOpen = false
+  const hangs = (call: string) => isOpen && call === 'sync'
+  const ledger = await openOn(faultyDisk(disk, { at: hangs, code: 'EIO', how: 'hang' }))
+  isOpen = true
   void append(ledger, decision(acme, null))
   await turn()
   expect(digests(disk.afterPowerCut(() => 1))).not.toEqual(digests(disk.files()))

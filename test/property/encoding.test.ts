@@ -12,20 +12,21 @@ const holds = <T>(values: fc.Arbitrary<T>, property: (value: T) => void): void =
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const bytes = fc.uint8Array({ maxLength: 40 })
 const texts = fc.string({ unit: 'binary', maxLength: 40 })
-/** Bytes that often are UTF-8, and otherwise nearly. */
+/** Where the ranges of RFC 3629's table begin and end. */
+const edges = fc.constantFrom(
+  ...[0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1],
+  ...[0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff],
+)
+const oneByteOff = fc
+  .tuple(fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), fc.nat(), edges)
+  .map(([text, at, byte]) => {
+    const whole = new TextEncoder().encode(text)
+    return whole.with(at % whole.length, byte)
+  })
 const nearlyUtf8 = fc.oneof(
-  fc.array(
-    fc.constantFrom(
-      0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec,
-      0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff,
-    ),
-    { maxLength: 8 },
-  ),
-  texts.chain((text) => {
-    const whole = [...encodeUtf8(text)]
-    return fc.tuple(fc.nat(whole.length), fc.nat(255)).map(([at, byte]) => whole.with(at, byte))
-  }),
-).map((list) => Uint8Array.from(list)) // prettier-ignore
+  fc.array(edges, { maxLength: 8 }).map((list) => Uint8Array.from(list)),
+  oneByteOff,
+)
 
 function resultOf<T>(run: () => T): T | 'refused' {
   try {
@@ -83,7 +84,7 @@ describe('base64', () => {
   })
 
   it('is refused in every form but the one it is encoded to', () => {
-    const letters = fc.constantFrom(...'AQgw/+zZ09=-_ \n\u0100é')
+    const letters = fc.constantFrom(...'A Q g w / + z 0 9 = - _ \n \u0100 é'.split(' '))
     holds(fc.string({ unit: letters, maxLength: 9 }), (text) => {
       const decoded = resultOf(() => decodeBase64(text))
       const whole = Buffer.from(text, 'base64').toString('base64') === text

@@ -217,9 +217,9 @@ describe('the configuration', () => {
 
   it('warns of an unknown HELM_ name, with the nearest known one', () => {
     expect(
-      parse({ HELM_POLCY_PATH: '/p', HELM_ADMIN_KEY: 'k', HELM_XYZZY: '1', PORT: '1' }).warnings,
+      parse({ HELM_POLCY_PATH: '/p', HELM_ADMIN_APIKEY: 'k', HELM_XYZZY: '1', PORT: '1' }).warnings,
     ).toEqual([
-      'HELM_ADMIN_KEY is no setting and has no effect; did you mean HELM_ADMIN_API_KEY?',
+      'HELM_ADMIN_APIKEY is no setting and has no effect; did you mean HELM_ADMIN_API_KEY?',
       'HELM_POLCY_PATH is no setting and has no effect; did you mean HELM_POLICY_PATH?',
       'HELM_XYZZY is no setting and has no effect',
     ])

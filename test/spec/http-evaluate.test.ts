@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { KernelError, memoryStore, type ReceiptStore } from '@helm-ai-kernel/core'
+import {
+  type Answer,
+  KernelError,
+  memoryStore,
+  type ReceiptStore,
+  type RequestInput,
+} from '@helm-ai-kernel/core'
 import { decodeEntry, saltedHash } from '@helm-ai-kernel/core/receipt'
 import { nodeCrypto } from '../../packages/host/src/node-crypto.ts'
 import { bearer, keys, post, problemOf, testApp } from '../support/http.ts'
@@ -34,8 +40,7 @@ describe('an evaluation', () => {
     const { evaluate, store } = await testApp()
     const answer = await evaluate({ action: 'ticket.read', args: { id: 7 }, session_id: 's-1' })
     const [receipt] = await store.read(Number(answer['log_index']), Number(answer['log_index']) + 1)
-    if (receipt === undefined || receipt.statement.kind !== 'decision')
-      throw new Error('no receipt')
+    if (receipt?.statement.kind !== 'decision') throw new Error('no receipt')
     const { statement } = receipt
     const { payload } = decodeEntry(receipt.entry)
     expect(answer).toEqual({
@@ -120,6 +125,21 @@ describe('an evaluation', () => {
     for (const name of ['receipt_id', 'decision_id', 'decision_hash', 'lamport_clock', 'log_index'])
       expect(answer).not.toHaveProperty(name)
     expect(answer).not.toHaveProperty('args_salt')
+  })
+
+  test('allows nothing without a receipt, whatever the verdict', async () => {
+    const { kernel } = await testApp()
+    const forgetful = {
+      ...kernel,
+      decide: async (request: RequestInput): Promise<Answer> => ({
+        decision: kernel.evaluate(request),
+        receipt: undefined,
+        argsSalt: undefined,
+      }),
+    }
+    const { evaluate } = await testApp({ kernel: forgetful })
+    const answer = await evaluate({ action: 'ticket.read' })
+    expect(answer).toMatchObject({ verdict: 'ALLOW', allow: false })
   })
 
   test('is of the principal and the scope of its key', async () => {

@@ -27,7 +27,6 @@ function healthApp(readiness: Readiness): (path: string, init?: RequestInit) => 
   const app = createHealthApp({
     kernel,
     clock,
-    crypto: nobleCrypto,
     random: seededRandom(),
     credentials: credentialsOf(credentialInput, nobleCrypto),
     readiness: () => readiness,

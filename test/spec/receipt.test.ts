@@ -109,6 +109,13 @@ describe.each(Object.entries(statements))('a %s statement', (kind, body) => {
 })
 
 describe('a statement', () => {
+  it('of a decision names its policy whole or not at all', () => {
+    const none = { policy_epoch: null, policy_hash: null, policy_signed: null }
+    const decision = { ...head, kind: 'decision', ...statements['decision'], ...none }
+    expect(parseStatement({ ...decision, policy_verified_at: null })).toBeDefined()
+    expect(() => parseStatement(decision)).toThrow('null together')
+  })
+
   it.each(['', 'constructor', '__proto__', 'decisions'])('of kind %j is refused', (kind) => {
     expect(() => parseStatement({ ...head, kind })).toThrow(expect.objectContaining({ at: 'kind' }))
   })

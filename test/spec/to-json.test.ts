@@ -52,7 +52,7 @@ describe('a value that an embedder hands in', () => {
     ['a boxed number', Object(1), 'an instance of a class'],
     ['an instance of a class', new Point(), 'an instance of a class'],
     ['an heir of an array', new (class extends Array<number> {})(), 'an instance of a class'],
-    ['an array with a hole', [1, , 3], 'an array with holes or other members'], // eslint-disable-line no-sparse-arrays
+    ['an array with a hole', [1, , 3], 'an array with holes or other members'],
     [
       'an array with a member',
       Object.assign([1], { a: 1 }),
@@ -60,7 +60,7 @@ describe('a value that an embedder hands in', () => {
     ],
     ['a symbol as a name', { [Symbol('s')]: 1 }, 'a symbol as a name'],
     ['a lone surrogate in a name', { '\udc00': 1 }, 'a name with a lone surrogate'],
-  ])('is refused when %s is in it', (_, part, found) => {
+  ])('is refused when %s is in it', (_, part: unknown, found) => {
     const error = refusal(() => toJson({ items: [0, 1, { when: part }] }, 'args'))
     expect(error).toMatchObject({ code: 'REQUEST_MALFORMED', at: 'args.items[2].when' })
     expect(error.message).toContain(`found ${found}: give null, booleans, finite numbers`)

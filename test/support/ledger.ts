@@ -51,11 +51,13 @@ export async function append(
   return result
 }
 
-/** The files of a ledger with the receipt of its key and `drafts`, closed. */
-export async function ledgerFiles(drafts: readonly Draft[]): Promise<Files> {
+/** The files of a ledger with the receipt of its key and these batches, closed. */
+export async function ledgerFiles(...batches: readonly (readonly Draft[])[]): Promise<Files> {
   const disk = memoryDisk()
   const ledger = await openOn(disk)
-  await ledger.append([began(key), ...drafts], sealer(ledger.identity))
+  for (const drafts of [[began(key)], ...batches]) {
+    await ledger.append(drafts, sealer(ledger.identity))
+  }
   await ledger.close()
   return disk.files()
 }

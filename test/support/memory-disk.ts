@@ -24,6 +24,8 @@ export interface MemoryDisk extends Disk {
   files(): Files
   /** What a power cut leaves behind; `pick` says what of the unsynced work survives. */
   afterPowerCut(pick: Pick): Files
+  /** Bytes of all files. */
+  used(): number
   /** A failed sync: the system believes the file's pages are clean, and they never reach the platter. */
   dropUnsynced(path: string): void
 }
@@ -79,6 +81,7 @@ export function memoryDisk(files: Files = new Map()): MemoryDisk {
       for (const [path, before] of renamed) if (pick(2) === 0) setName(names, path, before)
       return new Map([...names].map(([path, one]) => [path, survivor(one, pick)]))
     },
+    used: () => [...inodes.values()].reduce((sum, { bytes }) => sum + bytes.length, 0),
     dropUnsynced(path) {
       const found = inodes.get(path)
       if (found !== undefined) found.unsynced = []

@@ -3,11 +3,13 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { type Listener, problem, type Runtime } from '@helm-ai-kernel/host'
 
-/** Slow clients are cut off; Node looks for them every 30 s unless told to look more often. */
-const limits = {
+const options = {
+  // Slow clients are cut off; Node looks for them every 30 s unless told to look more often.
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1_000,
+  // A request without Host is refused all the same, but with a problem and not with an empty answer.
+  requireHostHeader: false,
 }
 
 /** How often a server that is closing looks for connections that have become idle, in ms. */
@@ -18,7 +20,7 @@ export const listen: Runtime['listen'] = (app, { host, port, maxConnections }) =
   const answer = getRequestListener(app.fetch, {
     errorHandler: () => new Response(malformed.body, { status: malformed.status, headers }),
   })
-  const server = createServer(limits, (incoming, outgoing) => void answer(incoming, outgoing))
+  const server = createServer(options, (incoming, outgoing) => void answer(incoming, outgoing))
   server.maxConnections = maxConnections
   server.on('clientError', refuse)
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 import { isKernelError } from '@helm-ai-kernel/core'
 import { type Check, verdictOf } from '@helm-ai-kernel/core/receipt'
 import type { Given } from './command.ts'
+import { remedyFor } from './fault.ts'
 import type { Io } from './io.ts'
 import { answer, table } from './print.ts'
 
@@ -48,6 +49,7 @@ export function answerChecks(
     name,
     code === undefined ? detail : `${code}: ${detail}`,
   ])
-  const lines = [...table(rows), '', verdict, ...notes]
+  const fixes = checks.map(({ code }) => remedyFor(code ?? '')).filter((fix) => fix !== undefined)
+  const lines = [...table(rows), '', verdict, ...fixes.map((fix) => `fix: ${fix}`), ...notes]
   return answer(io, given, { verdict, checks, ...more }, lines, verdict === 'PASS' ? 0 : 1)
 }

@@ -3,7 +3,7 @@ import type { Io } from './io.ts'
 import { print, printDocument } from './print.ts'
 
 /** What to do, where the message cannot know that it is a command that is running. */
-const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
+const remedies: Readonly<Record<string, string>> = {
   BUNDLE_MALFORMED: 'correct the policy at that place and build it again',
   COMPILE_FAILED: 'correct the policy at that place and build it again',
   NOT_CANONICAL: 'a bundle is never edited: change the policy and run bundle build',
@@ -14,6 +14,11 @@ const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
   RECEIPT_MALFORMED: 'give the entry as receipts show --json or the log serves it, unchanged',
   CHECKPOINT_INVALID: 'give the note as /log/checkpoint serves it, unchanged',
   LEDGER_MISSING: 'give the data directory with --data-dir, or HELM_DATA_DIR',
+} satisfies Partial<Record<ErrorCode, string>>
+
+/** The remedy for a code, in words of the command line; undefined when its message says all. */
+export function remedyFor(code: string): string | undefined {
+  return Object.hasOwn(remedies, code) ? remedies[code] : undefined
 }
 
 /**
@@ -23,7 +28,7 @@ const remedies: Readonly<Partial<Record<ErrorCode, string>>> = {
 export function reportError(io: Io, error: unknown, json: boolean): number {
   const message = error instanceof Error ? error.message : String(error)
   const code = isKernelError(error) ? error.code : 'INTERNAL'
-  const fix = isKernelError(error) ? remedies[error.code] : undefined
+  const fix = remedyFor(code)
   if (json) printDocument(io, { error: { code, message, ...(fix !== undefined && { fix }) } })
   const [first = '', ...more] = message.split('\n')
   const lines = [`error ${code}: ${first}`, ...more.map((line) => `  ${line}`)]

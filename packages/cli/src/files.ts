@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import process from 'node:process'
 import { KernelError } from '@helm-ai-kernel/core'
 import type { Io } from './io.ts'
 

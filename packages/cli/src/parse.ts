@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { KernelError } from '@helm-ai-kernel/core'
+import { nearest } from '@helm-ai-kernel/host'
 import { type Command, commonFlags, type Given } from './command.ts'
-import { nearest } from './nearest.ts'
 
 /**
  * Reads what follows a command's name. Throws `USAGE_INVALID`; no message repeats a value, since it

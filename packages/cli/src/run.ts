@@ -1,10 +1,10 @@
 import { KernelError } from '@helm-ai-kernel/core'
+import { nearest } from '@helm-ai-kernel/host'
 import type { Command } from './command.ts'
 import { commandTable } from './commands/table.ts'
 import { reportError } from './fault.ts'
 import { type Commands, helpOf, nameOf, program } from './help.ts'
 import type { Io } from './io.ts'
-import { nearest } from './nearest.ts'
 import { checkOperands, parseGiven } from './parse.ts'
 import { print } from './print.ts'
 

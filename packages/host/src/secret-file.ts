@@ -58,7 +58,10 @@ async function syncFolder(path: string): Promise<void> {
 
 function unusable(path: string, done: string, cause: unknown): KernelError {
   const message = cause instanceof Error ? cause.message : String(cause)
-  return new KernelError('CONFIG_INVALID', `${path} cannot be ${done}: ${message}`, { cause })
+  const remedy = 'let the user of this process do that, or choose another place'
+  return new KernelError('CONFIG_INVALID', `${path} cannot be ${done}: ${message}; ${remedy}`, {
+    cause,
+  })
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -28,7 +28,7 @@ export interface AppOptions {
 /** What the health port is made of. */
 export type HealthOptions = Pick<
   AppOptions,
-  'kernel' | 'crypto' | 'clock' | 'random' | 'credentials' | 'readiness' | 'report'
+  'kernel' | 'clock' | 'random' | 'credentials' | 'readiness' | 'report'
 >
 
 export interface Limits {

@@ -41,8 +41,7 @@ export async function verifyLedger(disk: Disk, options: VerifyOptions): Promise<
     const identity = await identityOf(disk)
     return await verifyNamed(disk, identity, options)
   } catch (error) {
-    const corrupt = isKernelError(error, 'LEDGER_CORRUPT')
-    if (!corrupt && (isKernelError(error) || !isDiskError(error))) throw error
+    if (!isUnreadable(error)) throw error
     const nothing = createAudit({ crypto: options.crypto }).finish()
     return { ...nothing, verdict: 'FAIL', checks: [failed('files', error.message)] }
   }
@@ -100,7 +99,7 @@ async function readStillSlots(disk: Disk): Promise<readonly (Uint8Array | undefi
 
 function checkFiles({ size, segments, flaw }: LogEnd): Check {
   const name = 'files'
-  const detail = `${segments.length} segments with ${size} entries`
+  const detail = `${size} entries in ${segments.length} segments`
   if (flaw === undefined) return { name, status: 'pass', detail }
   if (flaw.kind === 'corrupt' || flaw.damaged) return failed(name, flaw.detail)
   // What a writer has begun, now or when the power went, was never acknowledged.
@@ -109,6 +108,10 @@ function checkFiles({ size, segments, flaw }: LogEnd): Check {
     status: 'pass',
     detail: `${detail}; ${flaw.detail}, as in a write that never ended`,
   }
+}
+
+function isUnreadable(error: unknown): error is Error {
+  return isKernelError(error) ? error.code === 'LEDGER_CORRUPT' : isDiskError(error)
 }
 
 function failed(name: string, detail: string): Check {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { isKernelError, KernelError, parseSeed } from '@helm-ai-kernel/core'
 import {
   encodeSignatures,

@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { version as kernelVersion } from '@helm-ai-kernel/core'
 import type { Command } from '../command.ts'
 import { program } from '../help.ts'

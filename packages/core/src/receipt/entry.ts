@@ -1,6 +1,7 @@
-import { decodeBase64, encodeBase64 } from '../bytes/base64.ts'
+import { base64Bytes, decodeBase64 } from '../bytes/base64.ts'
 import type { Brand } from '../bytes/brand.ts'
 import { canonicalBytes } from '../bytes/canonical.ts'
+import { concat } from '../bytes/concat.ts'
 import type { Digest } from '../bytes/digest.ts'
 import { encodeHex } from '../bytes/hex.ts'
 import type { JsonObject } from '../bytes/json.ts'
@@ -30,16 +31,15 @@ export const maxStatementBytes = 48_000
 export const maxEntryBytes = 65_535
 
 const payloadType = 'application/vnd.helm.receipt.v1+json'
+const beforePayload = encodeUtf8('{"payload":"')
+const afterSignature = encodeUtf8('"}]}')
 const envelope =
   /^\{"payload":"([A-Za-z0-9+/]+=*)","payloadType":"application\/vnd\.helm\.receipt\.v1\+json","signatures":\[\{"keyid":"(ed25519:[0-9a-f]{16})","sig":"([A-Za-z0-9+/]{86}==)"\}\]\}$/
 
 /** DSSE's pre-authentication encoding of a statement's bytes. */
 export function preAuthentication(payload: Uint8Array): Uint8Array {
-  const head = encodeUtf8(`DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `)
-  const bytes = new Uint8Array(head.length + payload.length)
-  bytes.set(head)
-  bytes.set(payload, head.length)
-  return bytes
+  const { length } = payload
+  return concat(encodeUtf8(`DSSEv1 ${payloadType.length} ${payloadType} ${length} `), payload)
 }
 
 export function receiptIdOf(entryHash: Uint8Array): ReceiptId {
@@ -66,9 +66,12 @@ export function sealStatement(crypto: Crypto, signer: Signer, statement: Stateme
   }
   const signature = signer.sign(preAuthentication(payload))
   // Canonical by construction: the members stand in order and no character needs an escape.
-  const entry = encodeUtf8(
-    `{"payload":"${encodeBase64(payload)}","payloadType":"${payloadType}",` +
-      `"signatures":[{"keyid":"${signer.keyId}","sig":"${encodeBase64(signature)}"}]}`,
+  const entry = concat(
+    beforePayload,
+    base64Bytes(payload),
+    encodeUtf8(`","payloadType":"${payloadType}","signatures":[{"keyid":"${signer.keyId}","sig":"`),
+    base64Bytes(signature),
+    afterSignature,
   )
   return Object.freeze({
     entry,

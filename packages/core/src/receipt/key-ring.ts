@@ -76,7 +76,7 @@ export function describeKeys(keys: readonly LedgerKey[]): string {
     const warning = endorsed || i === 0 ? '' : ' (warning: the key before did not vouch for it)'
     return `${keyId} from log index ${from}${warning}`
   })
-  return each.join(', ')
+  return each.join(', ') || 'none yet'
 }
 
 /** Whether every key that no key before vouched for is one that the caller trusts. */
@@ -85,14 +85,14 @@ export function checkPinned(
   pinned: readonly Uint8Array[] | undefined,
 ): Check {
   const name = 'key_pinned'
-  const found = keys.filter(({ endorsed }) => !endorsed).map((key) => encodeHex(key.publicKey))
+  const own = keys.filter(({ endorsed }) => !endorsed).map((key) => encodeHex(key.publicKey))
+  const all = own.join(', ') || 'none'
   if (pinned === undefined) {
-    const detail = `no key was given; of the ledger: ${found.join(', ') || 'none'}`
+    const detail = `no key was given; those of the ledger: ${all}`
     return { name, status: 'not_applicable', detail }
   }
   const trusted = new Set(pinned.map(encodeHex))
-  const stranger = found.length === 0 ? 'no key' : found.find((key) => !trusted.has(key))
-  return stranger === undefined
-    ? { name, status: 'pass', detail: 'the ledger is of the given key' }
-    : { name, status: 'fail', detail: `the ledger is of ${stranger}, which was not given` }
+  return own.length > 0 && own.every((key) => trusted.has(key))
+    ? { name, status: 'pass', detail: `the ledger is of the given key: ${all}` }
+    : { name, status: 'fail', detail: `the ledger is of other keys than were given: ${all}` }
 }

@@ -1,4 +1,5 @@
 import { type Digest, digest } from '../bytes/digest.ts'
+import { concat } from '../bytes/concat.ts'
 import { canonicalBytes } from '../bytes/canonical.ts'
 import type { Json } from '../bytes/json.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
@@ -17,11 +18,5 @@ const labels: Readonly<Record<Label, Uint8Array>> = {
  * the salt nobody can guess a small value from its hash.
  */
 export function saltedHash(crypto: Crypto, label: Label, salt: Uint8Array, value: Json): Digest {
-  const head = labels[label]
-  const body = canonicalBytes(value)
-  const bytes = new Uint8Array(head.length + salt.length + body.length)
-  bytes.set(head)
-  bytes.set(salt, head.length)
-  bytes.set(body, head.length + salt.length)
-  return digest(crypto, bytes)
+  return digest(crypto, concat(labels[label], salt, canonicalBytes(value)))
 }

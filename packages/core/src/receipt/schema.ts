@@ -3,7 +3,7 @@ import { isObject, type Json } from '../bytes/json.ts'
 import { isTimestamp } from '../bytes/time.ts'
 import { KernelError } from '../error.ts'
 import { isKeyId } from '../crypto/key-id.ts'
-import type { Kind, Statement } from './statement.ts'
+import type { DecisionBody, Kind, Statement } from './statement.ts'
 
 // A table of predicates and not valibot: whoever verifies receipts in a browser loads this file.
 
@@ -160,7 +160,25 @@ export function parseStatement(value: Json): Statement {
   if (at !== undefined) {
     throw new KernelError('RECEIPT_MALFORMED', `a ${kind} receipt with a wrong member`, { at })
   }
-  return value as unknown as Statement
+  const statement = value as unknown as Statement
+  if (statement.kind === 'decision' && !hasWholePolicy(statement)) {
+    throw new KernelError(
+      'RECEIPT_MALFORMED',
+      'the policy members are null together or not at all',
+      {
+        at: 'policy_epoch',
+      },
+    )
+  }
+  return statement
+}
+
+function hasWholePolicy(decision: DecisionBody): boolean {
+  const { policy_epoch, policy_hash, policy_signed, policy_verified_at } = decision
+  const nulls = [policy_epoch, policy_hash, policy_signed, policy_verified_at].map(
+    (member) => member === null,
+  )
+  return nulls.every((isNull) => isNull === nulls[0])
 }
 
 /** The first member that is missing, unknown or wrong. */

@@ -52,7 +52,7 @@ export function sealDrafts(
       seq: scope.seq,
       prev: scope.prev ?? openingDigest(crypto, identity, draft.scope),
     }
-    const statement: Statement = {
+    const statement = inOrder<Statement>({
       type: 'helm.receipt/v1',
       ledger_id: identity.ledgerId,
       kernel: sealing.kernel,
@@ -62,11 +62,18 @@ export function sealDrafts(
       prev: place.prev,
       time,
       ...draft.body,
-    }
+    })
     const sealed = sealStatement(crypto, signer, statement)
     places.set(key, { seq: statement.seq, prev: digestOfReceipt(sealed.receiptId) })
     return sealed
   })
+}
+
+/** Members in the order of their canonical form, in which they are encoded without being sorted again. */
+function inOrder<T extends object>(value: T): T {
+  const ordered: Record<string, unknown> = {}
+  for (const name of Object.keys(value).sort()) ordered[name] = value[name as keyof T]
+  return ordered as T
 }
 
 /** `prev` of a scope's first receipt: it binds the chain to its ledger and scope (design 2.6). */

@@ -9,9 +9,16 @@ export interface Kind<T> {
   parse(text: string): T | undefined
 }
 
+const booleans: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+])
+
 export const bool: Kind<boolean> = {
   expected: 'true, false, 1 or 0',
-  parse: (text) => ({ true: true, 1: true, false: false, 0: false })[text],
+  parse: (text) => booleans.get(text),
 }
 
 export const port: Kind<number> = integer(0, 65_535, 'a port from 0 to 65535; 0 takes a free one')

@@ -1,3 +1,4 @@
+import { nearest } from '../nearest.ts'
 import { settings } from './table.ts'
 
 /** Variables of the `helm` client, which a shell that also deploys with it may have. */
@@ -49,31 +50,4 @@ export function unknownNames(environment: Readonly<Record<string, unknown>>): re
       const hint = near === undefined ? '' : `; did you mean ${near}?`
       return `${name} is no setting and has no effect${hint}`
     })
-}
-
-/** The likest name, unless a third of the letters or more would have to change. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined
-  let least = (name.length - 'HELM_'.length) / 3
-  for (const candidate of known) {
-    const changes = distance(name, candidate)
-    if (changes >= least) continue
-    least = changes
-    best = candidate
-  }
-  return best
-}
-
-/** Letters to insert, drop or change (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }

@@ -46,7 +46,7 @@ export function buildAuthored(
   mark: Mark | undefined,
   crypto: Crypto,
 ): Uint8Array {
-  const own = isObject(authored) ? (authored['policy_epoch'] ?? 1) : 1
+  const { policy_epoch: own = 1 } = isObject(authored) ? authored : {}
   const build = (policyEpoch: number): Uint8Array =>
     encodeBundle(isObject(authored) ? { ...authored, policy_epoch: policyEpoch } : authored, {
       scope,

@@ -45,6 +45,7 @@ const names = ['policy.bundle', 'policy.yaml', 'policy.json'] as const
 export function mountedFile(options: MountedFileOptions): PolicySource {
   const { scope, crypto } = options
   const path = resolve(options.path)
+  /** What the newest head spoke of, until it is loaded: so that head and bytes belong together. */
   let latest: Delivery | undefined
   let built: { readonly from: string; readonly bytes: Uint8Array } | undefined
 
@@ -55,9 +56,10 @@ export function mountedFile(options: MountedFileOptions): PolicySource {
       const { policyHash, name } = latest
       return { scope, policyEpoch: undefined, policyHash, bundleRef: name, signatures: [] }
     },
-    async load(_scope, { policyHash }) {
-      const { bytes, signature, name, policyHash: held } = latest ?? (await deliver())
-      if (held !== policyHash) {
+    async load(_scope, head) {
+      const { bytes, signature, name, policyHash } = latest ?? (await deliver())
+      latest = undefined
+      if (policyHash !== head.policyHash) {
         throw new KernelError('HASH_MISMATCH', `${name} changed since the head was made of it`)
       }
       const signatures = signature === undefined ? [] : parseSignatures(signature)
