@@ -43,6 +43,8 @@ export interface DurableKernel {
   close(): Promise<void>
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 const unopened: Fault = {
   code: 'LEDGER_UNAVAILABLE',
   detail: 'the ledger is being opened',
@@ -74,6 +76,7 @@ export function createDurableKernel(
     scope,
     ...(policyAudience !== undefined && { audience: policyAudience }),
     ...(policyMaxLifetime !== undefined && { maxLifetime: policyMaxLifetime }),
+    text: (bytes) => utf8.decode(bytes),
     signatureRequired: configuration.policySignatureRequired,
     onKeyChange: onKeyChange(configuration, nodeCrypto),
     keep: fileKeep(disk),

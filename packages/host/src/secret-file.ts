@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import fs from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { KernelError } from '@helm-ai-kernel/core'
@@ -31,7 +32,7 @@ export async function keepSecret(path: string, make: () => string): Promise<Secr
   const present = await readSecret(path)
   if (present !== undefined) return present
   const text = make()
-  const beside = `${path}.${process.pid}`
+  const beside = `${path}.${randomUUID()}`
   try {
     await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await fs.writeFile(beside, `${text}\n`, { mode: 0o600, flush: true })

@@ -13,8 +13,8 @@ export interface Edge {
 /** A caller of `append`, once its drafts are sealed. */
 export interface Waiting {
   readonly results: readonly Result[]
-  resolve(results: readonly Result[]): void
-  reject(error: unknown): void
+  readonly resolve: (results: readonly Result[]) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** The frames of one segment. */

@@ -1,4 +1,5 @@
-import { KernelError, type ReasonCode } from '@helm-ai-kernel/core'
+import { isKernelError, KernelError, type ReasonCode } from '@helm-ai-kernel/core'
+import { isDiskError } from './read-file.ts'
 
 export type FaultCode = Extract<
   ReasonCode,
@@ -30,6 +31,44 @@ export function faultOf(code: FaultCode, detail: string, fix: string = fixes[cod
   return Object.freeze({ code, detail, fix })
 }
 
+/** What an error of the disk, or of the guard before each batch, means for the ledger. */
+export function faultFrom(error: unknown): Fault {
+  const detail = messageOf(error)
+  if (isFull(error)) return faultOf('LEDGER_FULL', `the disk is full: ${detail}`)
+  if (isKernelError(error, 'LEDGER_LOCKED')) {
+    return faultOf(
+      'LEDGER_UNAVAILABLE',
+      detail,
+      'stop the other process, then start this one again',
+    )
+  }
+  return faultOf('LEDGER_UNAVAILABLE', `the disk failed: ${detail}`)
+}
+
 export function errorOf({ code, detail, fix }: Fault, cause?: unknown): KernelError {
   return new KernelError(code, `${detail}; ${fix}`, { cause })
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  EACCES: 'let the user of this process write there',
+  EPERM: 'let the user of this process write there',
+  EROFS: 'mount it writable, or choose another data directory',
+  ENOTDIR: 'a file is where a folder must be: choose another data directory',
+  ENOSPC: 'make room on its disk',
+}
+
+/** An error while opening, with what to do about it. */
+export function explained(error: unknown): unknown {
+  if (!isDiskError(error)) return error
+  const remedy = remedies[error.code] ?? 'check its disk'
+  const message = `the data directory cannot be used: ${error.message}; ${remedy}`
+  return new KernelError('LEDGER_UNAVAILABLE', message, { cause: error })
+}
+
+function isFull(error: unknown): boolean {
+  return isDiskError(error) && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }

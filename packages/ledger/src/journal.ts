@@ -9,7 +9,7 @@ export interface Journal {
   /** Whether it may be written to. */
   readonly ready: boolean
   /** Log indices at which the segments with acknowledged entries begin, ascending. */
-  segments(): readonly number[]
+  readonly segments: () => readonly number[]
   /**
    * Cuts away what was never acknowledged and makes the rest durable; then goes on in the last
    * segment or, after a failure, in a fresh one.

@@ -7,23 +7,21 @@ import {
   isKernelError,
   KernelError,
   type LedgerIdentity,
-  type LedgerState,
   type Lock,
   type Random,
   type ReceiptStore,
   type Signer,
+  type Stored,
 } from '@helm-ai-kernel/core'
 import { createRange, signCheckpoint } from '@helm-ai-kernel/core/log'
 import { createState } from '@helm-ai-kernel/core/receipt'
 import type { Edge } from './batch.ts'
-import { errorOf, type Fault, faultOf } from './fault.ts'
+import { errorOf, explained, type Fault, faultOf } from './fault.ts'
 import { readIdentity } from './identity.ts'
 import { createJournal } from './journal.ts'
 import { findTrace, makeLedger } from './make.ts'
 import { openPositions } from './positions.ts'
-import { writePublished } from './published.ts'
 import { createPublisher } from './publisher.ts'
-import { isDiskError } from './read-file.ts'
 import { recover } from './recovery.ts'
 import { createReserve } from './reserve.ts'
 import { segmentHeader } from './segment.ts'
@@ -44,17 +42,17 @@ export interface LedgerOptions {
   readonly log: Signer
   /** What a new ledger's log is called, and an existing one must be called. */
   readonly origin?: string
-  /** Whether a ledger is made where there is none. */
+  /** Whether a ledger is made where there is none; `auto` when absent. */
   readonly init?: 'auto' | 'never'
-  /** Hears, in a sentence, of what an operator should know and nothing else says. */
+  /** Hears, in a sentence, of what an operator should know and `health` does not say. */
   readonly warn?: (message: string) => void
-  /** Least time between two published checkpoints, ms. */
+  /** Least time between two published checkpoints, ms; 1000 when absent. */
   readonly checkpointInterval?: number
 }
 
 /** The durable ReceiptStore of one process on one data directory (design 4.1). */
 export interface Ledger extends ReceiptStore {
-  /** Undefined only while `health` says that it is lost. */
+  /** Undefined only while `health` says why it is not known. */
   readonly identity: LedgerIdentity | undefined
   /** The newest published checkpoint, a signed note. */
   checkpoint(): Uint8Array | undefined
@@ -78,7 +76,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     return await openHeld(options, held)
   } catch (error) {
     await held?.release()
-    throw explain(error)
+    throw explained(error)
   }
 }
 
@@ -94,107 +92,93 @@ async function acquire({ lock, who }: LedgerOptions): Promise<Held> {
 }
 
 async function openHeld(options: LedgerOptions, held: Held): Promise<Ledger> {
-  const { disk, crypto, clock, random, log, origin, warn = () => undefined } = options
+  const identity = await identify(options)
+  if ('code' in identity) return unknown(held, identity)
+  const { disk, crypto, clock, random, log, warn = ignore } = options
+  const { origin, ledgerId } = identity
 
-  let identity: LedgerIdentity | undefined
-  try {
-    identity = await readIdentity(disk)
-  } catch (error) {
-    if (!isKernelError(error)) throw error
-    return lost(held, faultOf('LEDGER_CORRUPT', error.message))
-  }
-  if (identity === undefined) {
-    const trace = await findTrace(disk)
-    if (trace !== undefined) return lost(held, faultOf('LEDGER_CORRUPT', trace))
-    if (options.init === 'never') {
-      return lost(held, faultOf('LEDGER_MISSING', 'there is no ledger in the data directory'))
-    }
-    identity = await makeLedger(disk, crypto, random, log, origin)
-    warn(`a new ledger was begun, ${identity.origin}: it remembers no policy installed before`)
-  }
-  const known = identity
-  if (origin !== undefined && origin !== known.origin) {
-    throw new KernelError(
-      'CONFIG_INVALID',
-      `the ledger is called ${known.origin}, not ${origin}; its origin never changes: ` +
-        'unset HELM_LOG_ORIGIN, or use another data directory',
-    )
-  }
-
-  const sign = (edge: Edge) =>
-    signCheckpoint(
-      { origin: known.origin, size: edge.size, root: createRange(crypto, edge).root() },
-      log,
-      crypto,
-    )
-  const view = createView(disk, crypto, known.ledgerId, () => segments())
-  const recovered = await recover(disk, crypto, known, log.publicKey, view.add)
-  const { state, end, fault, published } = recovered
-  let segments: () => readonly number[] = () => end.segments.map(({ first }) => first)
-  let checkpoint = published?.note
-  const reading = {
-    identity: known,
-    checkpoint: () => checkpoint,
-    read: view.read,
-    find: view.find,
-    state: async (): Promise<LedgerState> => state,
-  }
-  if (fault !== undefined) return { ...reading, ...latched(held, fault) }
-
+  const recovered = await recover(disk, crypto, identity, log.publicKey)
+  const { state, edge, end, window, recent, published, fault } = recovered
   const tip = createTip(disk, recovered.tipSlot)
-  const header = segmentHeader(known.ledgerId, random.bytes(16))
+  const header = segmentHeader(ledgerId, random.bytes(16))
   const journal = createJournal(disk, held, tip, header, end)
-  segments = journal.segments
-  const edge = { size: recovered.tree.size, hashes: recovered.tree.hashes() }
-  const writer = createWriter({
-    journal,
-    reserve: createReserve(disk, random),
-    crypto,
-    clock,
-    state,
-    edge,
-    sign,
-    accept(receipts) {
-      for (const receipt of receipts) view.add(receipt)
-      publisher.touch()
-    },
-  })
-  const positions = await openPositions(disk, view.window, warn)
-  let publishedSize = published?.claim.size
-  const publisher = createPublisher(clock, options.checkpointInterval ?? 1000, publish, warn)
-
-  async function publish(): Promise<void> {
-    await held.check()
-    const head = writer.edge()
-    if (head.size !== publishedSize) {
-      const note = sign(head)
-      await writePublished(disk, note)
-      checkpoint = note
-      publishedSize = head.size
-    }
-    await positions.extend()
+  const segments = journal.segments
+  const reading = {
+    identity,
+    state: () => Promise.resolve(state),
+    ...createView({ disk, crypto, ledgerId, window, recent, segments }),
+  }
+  if (fault !== undefined) {
+    return { ...reading, ...latched(held, fault), checkpoint: () => published?.note }
   }
 
+  const sign = (tree: Edge) => {
+    const root = createRange(crypto, tree).root()
+    return signCheckpoint({ origin, size: tree.size, root }, log, crypto)
+  }
+  const accept = (receipts: readonly Stored[]) => {
+    for (const receipt of receipts) {
+      window.add(receipt)
+      recent.add(receipt)
+    }
+    publisher.touch()
+  }
+  const reserve = createReserve(disk, random)
+  const writer = createWriter({ journal, reserve, crypto, clock, state, edge, sign, accept })
+  const publisher = createPublisher({
+    disk,
+    held,
+    clock,
+    interval: options.checkpointInterval ?? 1000,
+    positions: await openPositions(disk, window, warn),
+    edge: writer.edge,
+    sign,
+    published,
+    warn,
+  })
   await writer.start()
-  if (end.size !== publishedSize) publisher.touch()
+  if (end.size !== published?.claim.size) publisher.touch()
   return {
     ...reading,
     append: writer.append,
     health: writer.fault,
-    publish: publisher.now,
+    checkpoint: publisher.checkpoint,
+    publish: publisher.publish,
     async close() {
       await writer.close()
       await publisher.close()
-      try {
-        await publish()
-      } catch (error) {
-        warn(
-          `the last checkpoint is not published: ${error instanceof Error ? error.message : error}`,
-        )
-      }
       await held.release()
     },
   }
+}
+
+/** What the ledger is called, made when there is none; or why that cannot be said. */
+async function identify(options: LedgerOptions): Promise<LedgerIdentity | Fault> {
+  const { disk, crypto, random, log, origin, init = 'auto', warn = ignore } = options
+  let identity: LedgerIdentity | undefined
+  try {
+    identity = await readIdentity(disk)
+  } catch (error) {
+    if (isKernelError(error, 'LEDGER_CORRUPT')) return faultOf('LEDGER_CORRUPT', error.message)
+    throw error
+  }
+  if (identity === undefined) {
+    const trace = await findTrace(disk)
+    if (trace !== undefined) return faultOf('LEDGER_CORRUPT', trace)
+    if (init === 'never') {
+      return faultOf('LEDGER_MISSING', 'there is no ledger in the data directory')
+    }
+    identity = await makeLedger(disk, crypto, random, log, origin)
+    warn(`a new ledger was begun, ${identity.origin}: it remembers no policy installed before`)
+  }
+  if (origin !== undefined && origin !== identity.origin) {
+    throw new KernelError(
+      'CONFIG_INVALID',
+      `the ledger is called ${identity.origin}, not ${origin}, and that never changes: ` +
+        'unset HELM_LOG_ORIGIN, or use another data directory',
+    )
+  }
+  return identity
 }
 
 /** The part of a ledger that takes nothing. */
@@ -203,32 +187,18 @@ function latched(held: Held, fault: Fault) {
   return { append: refuse, health: () => fault, publish: refuse, close: () => held.release() }
 }
 
-/** A ledger that does not even know what it is called. */
-function lost(held: Held, fault: Fault): Ledger {
+/** A ledger of which not even the name is known. */
+function unknown(held: Held, fault: Fault): Ledger {
   return {
     ...latched(held, fault),
     identity: undefined,
     checkpoint: () => undefined,
-    read: async () => [],
-    find: async () => ({ receipts: [], hasMore: false }),
-    state: async () => createState(),
+    read: () => Promise.resolve([]),
+    find: () => Promise.resolve({ receipts: [], hasMore: false }),
+    state: () => Promise.resolve(createState()),
   }
 }
 
-const remedies: Readonly<Record<string, string>> = {
-  EACCES: 'let the user of this process write there',
-  EPERM: 'let the user of this process write there',
-  EROFS: 'mount it writable, or choose another data directory',
-  ENOTDIR: 'a file is where a folder must be: choose another data directory',
-  ENOSPC: 'make room on its disk',
-}
-
-function explain(error: unknown): unknown {
-  if (!isDiskError(error) || isKernelError(error)) return error
-  const remedy = remedies[error.code] ?? 'check its disk'
-  return new KernelError(
-    'LEDGER_UNAVAILABLE',
-    `the data directory cannot be used: ${error.message}; ${remedy}`,
-    { cause: error },
-  )
+function ignore(): void {
+  // Nobody listens.
 }

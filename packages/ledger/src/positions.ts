@@ -9,9 +9,9 @@ const path = 'ledger/positions'
 const recordBytes = 24
 const chunkRecords = 4096
 
-/** The file of positions. Appends are synced, so the file never holds a gap. */
+/** The file of positions. */
 export interface Positions {
-  /** Writes what the window has and the file has not. */
+  /** Writes what the window has and the file has not, and syncs it. */
   extend(): Promise<void>
 }
 
@@ -25,33 +25,42 @@ export async function openPositions(
   warn: (message: string) => void,
 ): Promise<Positions> {
   const found = (await readFile(disk, path)) ?? new Uint8Array()
-  const records = Math.floor(found.length / recordBytes)
-  let written = 0
-  while (written < Math.min(records, window.size) && isSame(written)) written++
-  if (written < records) warn(`${path} did not fit the log from record ${written}: made again`)
-
-  function isSame(record: number): boolean {
-    const at = record * recordBytes
-    return encode(window, record, record + 1).every((byte, i) => byte === found[at + i])
+  let good = countGood(found, window)
+  if (good < Math.floor(found.length / recordBytes)) {
+    warn(`${path} does not fit the log from record ${good} on; it is made again from there`)
   }
-
   return {
     async extend() {
       const file = await disk.open(path, 'create')
       try {
-        if ((await file.size()) > written * recordBytes) await file.truncate(written * recordBytes)
+        if ((await file.size()) > good * recordBytes) await file.truncate(good * recordBytes)
         const { size } = window
-        for (let from = written; from < size; from += chunkRecords) {
-          const to = Math.min(size, from + chunkRecords)
+        for (const [from, to] of chunks(good, size)) {
           await file.write(encode(window, from, to), from * recordBytes)
         }
         await file.sync()
-        written = size
+        good = size
       } finally {
         await file.close()
       }
     },
   }
+}
+
+/** How many records, from the first, are as the log says. */
+function countGood(found: Uint8Array, window: Window): number {
+  const records = Math.min(Math.floor(found.length / recordBytes), window.size)
+  for (const [from, to] of chunks(0, records)) {
+    const wrong = encode(window, from, to).findIndex(
+      (byte, i) => byte !== found[from * recordBytes + i],
+    )
+    if (wrong !== -1) return from + Math.floor(wrong / recordBytes)
+  }
+  return records
+}
+
+function* chunks(from: number, to: number): Generator<readonly [from: number, to: number]> {
+  for (let at = from; at < to; at += chunkRecords) yield [at, Math.min(to, at + chunkRecords)]
 }
 
 function encode(window: Window, from: number, to: number): Uint8Array {

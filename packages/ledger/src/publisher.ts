@@ -1,63 +1,97 @@
-import type { Clock } from '@helm-ai-kernel/core'
+import type { Clock, Disk, Held } from '@helm-ai-kernel/core'
+import type { Edge } from './batch.ts'
 import { createCancel } from './cancel.ts'
+import { messageOf } from './fault.ts'
+import type { Head } from './head.ts'
+import type { Positions } from './positions.ts'
+import { writePublished } from './published.ts'
 
-/** Runs `work` after it was asked for, but not again before the interval is over. */
-export interface Publisher {
-  /** Something new is there. */
-  touch(): void
-  /** Runs `work` once everything before is done. Rejects as it does. */
-  now(): Promise<void>
-  /** Takes no more touches, and resolves when nothing runs. */
-  close(): Promise<void>
+export interface PublisherOptions {
+  readonly disk: Disk
+  readonly held: Held
+  readonly clock: Clock
+  /** Least time between two checkpoints, ms. */
+  readonly interval: number
+  readonly positions: Positions
+  /** The tree of everything acknowledged. */
+  readonly edge: () => Edge
+  /** Signs the head of a tree. */
+  readonly sign: (edge: Edge) => Uint8Array
+  readonly published: Head | undefined
+  readonly warn: (message: string) => void
 }
 
-export function createPublisher(
-  clock: Clock,
-  intervalMs: number,
-  work: () => Promise<void>,
-  warn: (message: string) => void,
-): Publisher {
-  const closing = createCancel()
-  let last = -Infinity
-  let waiting = false
-  let failing = false
-  let running: Promise<void> = Promise.resolve()
+/** Keeps the checkpoint file, and the file of positions, not far behind the log. */
+export interface Publisher {
+  readonly checkpoint: () => Uint8Array | undefined
+  /** There is something new: it is published when the interval is over. */
+  readonly touch: () => void
+  /** Publishes now, after what is under way. */
+  readonly publish: () => Promise<void>
+  /** Publishes for the last time; a failure is a warning, for the tip covers the log. */
+  readonly close: () => Promise<void>
+}
 
-  function now(): Promise<void> {
-    const run = running.then(() => {
-      last = clock.monotonic()
-      return work()
-    })
-    running = run.catch(() => undefined)
-    return run
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { disk, held, clock, interval, positions, edge, sign, warn } = options
+  const closing = createCancel()
+  let note = options.published?.note
+  let size = options.published?.claim.size
+  let last = -Infinity
+  let underWay: Promise<void> = Promise.resolve()
+  let awaited = false
+  let failed = false
+
+  async function write(): Promise<void> {
+    last = clock.monotonic()
+    // Not over the checkpoint of somebody who took the lock.
+    await held.check()
+    const head = edge()
+    if (head.size !== size) {
+      const signed = sign(head)
+      await writePublished(disk, signed)
+      note = signed
+      size = head.size
+    }
+    await positions.extend()
   }
 
-  async function later(): Promise<void> {
-    waiting = true
-    await clock.sleep(Math.max(0, last + intervalMs - clock.monotonic()), closing.cancel)
-    waiting = false
-    if (closing.cancel.aborted) return
+  function publish(): Promise<void> {
+    const writing = underWay.then(write)
+    underWay = writing.catch(() => undefined)
+    return writing
+  }
+
+  async function publishOrWarn(): Promise<void> {
     try {
-      await now()
-      failing = false
+      await publish()
+      failed = false
     } catch (error) {
-      if (!failing)
-        warn(`the checkpoint is not published: ${error instanceof Error ? error.message : error}`)
-      failing = true
-      touch()
+      if (!failed) warn(`the checkpoint is not published: ${messageOf(error)}`)
+      failed = true
     }
   }
 
+  async function publishLater(): Promise<void> {
+    awaited = true
+    await clock.sleep(Math.max(0, last + interval - clock.monotonic()), closing.cancel)
+    awaited = false
+    if (closing.cancel.aborted) return
+    await publishOrWarn()
+    if (failed) touch()
+  }
+
   function touch(): void {
-    if (!waiting && !closing.cancel.aborted) void later()
+    if (!awaited && !closing.cancel.aborted) void publishLater()
   }
 
   return {
+    checkpoint: () => note,
     touch,
-    now,
+    publish,
     async close() {
       closing.abort()
-      await running
+      await publishOrWarn()
     },
   }
 }

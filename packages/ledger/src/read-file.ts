@@ -1,4 +1,4 @@
-import type { Disk, DiskError } from '@helm-ai-kernel/core'
+import { type Disk, type DiskError, isKernelError } from '@helm-ai-kernel/core'
 
 /** All bytes of a file, or its first `limit`; undefined when there is none. */
 export async function readFile(
@@ -21,5 +21,6 @@ export async function readFile(
 }
 
 export function isDiskError(error: unknown): error is DiskError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+  if (!(error instanceof Error) || isKernelError(error)) return false
+  return 'code' in error && typeof error.code === 'string'
 }

@@ -5,22 +5,29 @@ import {
   equalBytes,
   isKernelError,
   type LedgerIdentity,
-  type Stored,
 } from '@helm-ai-kernel/core'
-import { createRange, leafHash, type Range } from '@helm-ai-kernel/core/log'
+import { createRange, leafHash } from '@helm-ai-kernel/core/log'
 import { createState, type StateFold } from '@helm-ai-kernel/core/receipt'
+import type { Edge } from './batch.ts'
 import { follow, storedEntry } from './chain.ts'
 import type { Frame } from './frame.ts'
 import { type Head, isSigned } from './head.ts'
 import { type Fault, faultOf } from './fault.ts'
 import { readPublished } from './published.ts'
 import { type LogEnd, readLog } from './read-log.ts'
+import { createRecent, type Recent } from './recent.ts'
 import { readTip } from './tip.ts'
+import { createWindow, type Window } from './window.ts'
+
+/** How many of the newest receipts are kept whole in memory, about 4 kB each. */
+const keptReceipts = 2048
 
 /** What the files of a ledger say. */
 export interface Recovered {
   readonly state: StateFold
-  readonly tree: Range
+  readonly edge: Edge
+  readonly window: Window
+  readonly recent: Recent
   readonly end: LogEnd
   /** The slot of the tip to write next. */
   readonly tipSlot: number
@@ -35,7 +42,6 @@ export async function recover(
   crypto: Crypto,
   identity: LedgerIdentity,
   logPublicKey: Uint8Array,
-  visit: (receipt: Stored) => void,
 ): Promise<Recovered> {
   // Heads first: whatever they say was durable then, also when another process is writing.
   const tips = await readTip(disk)
@@ -44,6 +50,8 @@ export async function recover(
 
   const state = createState(identity)
   const tree = createRange(crypto)
+  const window = createWindow()
+  const recent = createRecent(keptReceipts)
   const roots = new Map<number, Uint8Array>()
   const sizes = new Set(heads.map(({ claim }) => claim.size))
   const keys = [logPublicKey]
@@ -68,7 +76,8 @@ export async function recover(
     noteRoot()
     const { statement } = receipt
     if (statement.kind === 'key') keys.push(decodeHex(statement.log_public_key, 32, 'log key'))
-    visit(receipt)
+    window.add(receipt)
+    recent.add(receipt)
   }
 
   const isGood = (head: Head | undefined) =>
@@ -95,7 +104,9 @@ export async function recover(
     }
     return undefined
   }
-  return { state, tree, end, tipSlot: 1 - newest, published, fault: fault() }
+  const edge = { size: tree.size, hashes: tree.hashes() }
+  const tipSlot = 1 - newest
+  return { state, edge, window, recent, end, tipSlot, published, fault: fault() }
 }
 
 function corrupt(detail: string): Fault {

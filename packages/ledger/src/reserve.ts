@@ -1,5 +1,4 @@
 import type { Disk, Draft, Random } from '@helm-ai-kernel/core'
-import { isDiskError } from './read-file.ts'
 
 const path = 'ledger/reserve'
 const reserveBytes = 1024 * 1024
@@ -50,9 +49,4 @@ function fill(chunk: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(reserveBytes)
   for (let at = 0; at < bytes.length; at += chunk.length) bytes.set(chunk, at)
   return bytes
-}
-
-/** Whether the disk said that it is full. */
-export function isFull(error: unknown): boolean {
-  return isDiskError(error) && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }

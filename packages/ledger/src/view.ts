@@ -1,28 +1,27 @@
 import type { Crypto, Disk, ReceiptPage, ReceiptQuery, Stored } from '@helm-ai-kernel/core'
 import { fits } from '@helm-ai-kernel/core/receipt'
 import { createReader } from './reader.ts'
-import { createRecent } from './recent.ts'
-import { createWindow, type Window } from './window.ts'
+import type { Recent } from './recent.ts'
+import type { Window } from './window.ts'
 
-/** How many of the newest receipts are kept whole in memory, about 4 kB each. */
-const keptReceipts = 2048
-
-/** The reading side: every receipt's slim row, the newest receipts, and the log for the rest. */
-export interface View {
+export interface ViewOptions {
+  readonly disk: Disk
+  readonly crypto: Crypto
+  readonly ledgerId: string
   readonly window: Window
-  add(receipt: Stored): void
-  read(from: number, to: number): Promise<readonly Stored[]>
-  find(query: ReceiptQuery): Promise<ReceiptPage>
+  readonly recent: Recent
+  /** Log indices at which segments begin, ascending; asked whenever one is read. */
+  readonly segments: () => readonly number[]
 }
 
-export function createView(
-  disk: Disk,
-  crypto: Crypto,
-  ledgerId: string,
-  segments: () => readonly number[],
-): View {
-  const window = createWindow()
-  const recent = createRecent(keptReceipts)
+/** The reading side: the newest receipts from memory, the others from the log. */
+export interface View {
+  readonly read: (from: number, to: number) => Promise<readonly Stored[]>
+  readonly find: (query: ReceiptQuery) => Promise<ReceiptPage>
+}
+
+export function createView(options: ViewOptions): View {
+  const { disk, crypto, ledgerId, window, recent, segments } = options
 
   async function* each(logIndices: Iterable<number>): AsyncGenerator<Stored> {
     const read = createReader(disk, crypto, ledgerId, segments)
@@ -30,11 +29,6 @@ export function createView(
   }
 
   return {
-    window,
-    add(receipt) {
-      window.add(receipt)
-      recent.add(receipt)
-    },
     async read(from, to) {
       const found: Stored[] = []
       for await (const receipt of each(count(from, Math.min(to, window.size)))) found.push(receipt)

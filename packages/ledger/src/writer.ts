@@ -13,8 +13,8 @@ import type { StateFold } from '@helm-ai-kernel/core/receipt'
 import { type Batch, createBatch, type Edge, type Result, type Waiting } from './batch.ts'
 import { createCancel } from './cancel.ts'
 import type { Journal } from './journal.ts'
-import { errorOf, type Fault, faultOf } from './fault.ts'
-import { isFull, mayUseReserve, type Reserve } from './reserve.ts'
+import { errorOf, type Fault, faultFrom, faultOf } from './fault.ts'
+import { mayUseReserve, type Reserve } from './reserve.ts'
 
 /**
  * A batch goes to the disk once it has this many entries, or everybody who waits is in it. What is
@@ -43,10 +43,10 @@ export interface WriterOptions {
 
 /** The one writer: seals, groups, commits, and after a failure goes back to what was acknowledged. */
 export interface Writer {
-  append(drafts: readonly Draft[], seal: Seal): Promise<readonly Result[]>
+  readonly append: (drafts: readonly Draft[], seal: Seal) => Promise<readonly Result[]>
   /** The tree of everything acknowledged. */
-  edge(): Edge
-  fault(): Fault | undefined
+  readonly edge: () => Edge
+  readonly fault: () => Fault | undefined
   /** Resolves once the journal may be written to, or a fault says why not. */
   start(): Promise<void>
   /** Takes nothing more, and resolves when what was taken is done. */
@@ -213,17 +213,4 @@ export function createWriter(options: WriterOptions): Writer {
       await journal.stop()
     },
   }
-}
-
-function faultFrom(error: unknown): Fault {
-  const detail = error instanceof Error ? error.message : String(error)
-  if (isFull(error)) return faultOf('LEDGER_FULL', `the disk is full: ${detail}`)
-  if (isKernelError(error, 'LEDGER_LOCKED')) {
-    return faultOf(
-      'LEDGER_UNAVAILABLE',
-      detail,
-      'stop the other process, then start this one again',
-    )
-  }
-  return faultOf('LEDGER_UNAVAILABLE', `the disk failed: ${detail}`)
 }

@@ -1,5 +1,6 @@
 import type { Brand } from '../bytes/brand.ts'
 import type { Digest } from '../bytes/digest.ts'
+import { finish } from '../bytes/finish.ts'
 import type { Json } from '../bytes/json.ts'
 import { decodeCanonicalSliced } from '../bytes/scan.ts'
 import { timestamp } from '../bytes/time.ts'
@@ -31,6 +32,9 @@ export interface Expectation {
   readonly maxLifetime?: number | undefined
 }
 
+/** A host's strict UTF-8 decoder, where it has a faster one than ours: it throws, and keeps a BOM. */
+export type TextDecoding = (bytes: Uint8Array) => string
+
 const maxRuleBytes = 64 * 1024
 const maxClockSkew = 5 * 60_000
 
@@ -43,8 +47,10 @@ const maxClockSkew = 5 * 60_000
 export function* decodeSliced(
   verified: VerifiedBytes,
   expected: Expectation,
+  text?: TextDecoding,
 ): Generator<undefined, VerifiedBundle> {
-  const json = yield* decodeCanonicalSliced(verified.bytes, bundleLimits)
+  const limits = text === undefined ? bundleLimits : { ...bundleLimits, text }
+  const json = yield* decodeCanonicalSliced(verified.bytes, limits)
   const bundle = parseBundle(json)
   checkExpected(bundle, verified.scope, expected)
   const { policyHash, keyIds, provenance } = verified
@@ -54,14 +60,6 @@ export function* decodeSliced(
 /** `decodeSliced`, run to its end. */
 export function decode(verified: VerifiedBytes, expected: Expectation): VerifiedBundle {
   return finish(decodeSliced(verified, expected))
-}
-
-/** Runs a sliced computation to its end. */
-export function finish<T>(steps: Generator<undefined, T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
 }
 
 /** A look at bytes that nobody verified; `compile` does not take it. Throws as `decode` does. */

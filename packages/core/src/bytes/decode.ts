@@ -16,7 +16,8 @@ export interface JsonLimits {
 
 /**
  * Decodes strict JSON (design 2.1): UTF-8 without BOM, no member twice, at most 64 levels, no lone
- * surrogates, no integer beyond 2^53 - 1, no number that a double cannot hold.
+ * surrogates, no integer beyond 2^53 - 1, no number that a double cannot hold. -0 stays -0, which is
+ * equal to 0 and has its canonical form.
  * Throws `limits.code` with the line and column.
  */
 export function decodeJson(bytes: Uint8Array, limits: JsonLimits): Json {

@@ -84,7 +84,7 @@ export function createInstaller(
       cell.swap(installed(standing.snapshot, given))
       return result('no_change', standing.snapshot)
     }
-    const bundle = await inTurns(decodeSliced(verified, expected))
+    const bundle = await inTurns(decodeSliced(verified, expected, options.text))
     requireFloor(bundle, (await store.state()).scope(scope))
     const snapshot = await inTurns(compileSliced(bundle, conditions))
     requireSelfTests(bundle, snapshot, expected.now)

@@ -1,3 +1,4 @@
+import type { TextDecoding } from '../bundle/decode.ts'
 import type { KernelSigner } from '../crypto/signer.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Conditions } from '../ports/conditions.ts'
@@ -20,6 +21,11 @@ export interface KernelOptions {
   readonly random: Random
   /** Default: the portable noble implementation. */
   readonly crypto?: Crypto
+  /**
+   * The host's UTF-8 decoder, for large bundles: it must throw on bad bytes and keep a byte order mark,
+   * as `new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })` does. Default: our own.
+   */
+  readonly text?: TextDecoding
   /** A language for `{"cel": "…"}`; without one such a bundle does not compile. */
   readonly conditions?: Conditions
   /** The scope meant when a call names none. Default: `default`/`default`. */

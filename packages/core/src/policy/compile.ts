@@ -1,5 +1,6 @@
 import type { Json } from '../bytes/json.ts'
-import { finish, type VerifiedBundle } from '../bundle/decode.ts'
+import type { VerifiedBundle } from '../bundle/decode.ts'
+import { finish } from '../bytes/finish.ts'
 import { KernelError } from '../error.ts'
 import type { Conditions } from '../ports/conditions.ts'
 import type { Verdict } from '../receipt/statement.ts'
