@@ -7,7 +7,7 @@ import {
   type Seal,
   timestamp,
 } from '@helm-ai-kernel/core'
-import { digestOfReceipt } from '@helm-ai-kernel/core/receipt'
+import { type DecisionBody, digestOfReceipt } from '@helm-ai-kernel/core/receipt'
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { key, openOn, sealer } from '../support/ledger.ts'
@@ -21,9 +21,10 @@ interface Subject {
 }
 
 /** A decision that tells itself from others. */
-function asked(action: string, more: Record<string, unknown> = {}): Draft {
-  const draft = decision(acme, null)
-  return { ...draft, body: { ...draft.body, action, ...more } }
+function asked(action: string, more: Partial<DecisionBody> = {}): Draft {
+  const { scope, body } = decision(acme, null)
+  if (body.kind !== 'decision') throw new Error('unreachable')
+  return { scope, body: { ...body, action, ...more } }
 }
 
 describe.each([

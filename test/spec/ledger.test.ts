@@ -40,10 +40,8 @@ describe('a new ledger', () => {
     const ledger = await openOn(memoryDisk(), { warn: (message) => warnings.push(message) })
     expect(warnings).toEqual([expect.stringContaining('a new ledger was begun')])
     expect(sizeOf(ledger)).toBe(0)
-    expect(ledger.identity).toEqual({
-      origin: expect.stringMatching(/^helm-ai-kernel\.local\/[0-9a-f]{16}$/),
-      ledgerId: expect.stringMatching(/^[0-9a-f]{32}$/),
-    })
+    expect(ledger.identity?.origin).toMatch(/^helm-ai-kernel\.local\/[0-9a-f]{16}$/)
+    expect(ledger.identity?.ledgerId).toMatch(/^[0-9a-f]{32}$/)
   })
 
   it('is not begun where one must be: it is missing, and nothing is written', async () => {

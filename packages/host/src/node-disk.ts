@@ -28,13 +28,13 @@ export function nodeDisk(root: string): Disk {
       return nodeFile(fd)
     },
     async rename(from, to) {
-      await call<void>((done) => fs.rename(at(from), at(to), done))
+      await run((done) => fs.rename(at(from), at(to), done))
       await syncFolder(dirname(at(to)))
       if (dirname(at(from)) !== dirname(at(to))) await syncFolder(dirname(at(from)))
     },
     async remove(path) {
       try {
-        await call<void>((done) => fs.unlink(at(path), done))
+        await run((done) => fs.unlink(at(path), done))
       } catch (error) {
         if (isAbsent(error)) return
         throw error
@@ -77,10 +77,10 @@ function nodeFile(fd: number): File {
       }
       return bytes.subarray(0, read)
     },
-    sync: () => call<void>((done) => fs.fdatasync(fd, done)),
-    truncate: (size) => call<void>((done) => fs.ftruncate(fd, size, done)),
+    sync: () => run((done) => fs.fdatasync(fd, done)),
+    truncate: (size) => run((done) => fs.ftruncate(fd, size, done)),
     size: async () => (await call<fs.Stats>((done) => fs.fstat(fd, done))).size,
-    close: () => call<void>((done) => fs.close(fd, done)),
+    close: () => run((done) => fs.close(fd, done)),
   }
 }
 
@@ -101,9 +101,9 @@ async function makeFolder(full: string): Promise<void> {
 async function syncFolder(full: string): Promise<void> {
   const fd = await openFile(full, 'r')
   try {
-    await call<void>((done) => fs.fsync(fd, done))
+    await run((done) => fs.fsync(fd, done))
   } finally {
-    await call<void>((done) => fs.close(fd, done))
+    await run((done) => fs.close(fd, done))
   }
 }
 
@@ -120,10 +120,18 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-type Done<T> = (error: Error | null, value?: T) => void
+type Failure = Error | null | undefined
 
-function call<T>(start: (done: Done<T>) => void): Promise<T> {
+/** Calls a function of node:fs that answers with a value. */
+function call<T>(start: (done: (error: Failure, value: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    start((error, value) => (error ? reject(error) : resolve(value as T)))
+    start((error, value) => (error ? reject(error) : resolve(value)))
+  })
+}
+
+/** Calls one that has nothing to say but whether it failed. */
+function run(start: (done: (error: Failure) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error ? reject(error) : resolve()))
   })
 }

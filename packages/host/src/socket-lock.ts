@@ -4,7 +4,14 @@ import fs from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
-import { type Held, type Holder, KernelError, type Lock } from '@helm-ai-kernel/core'
+import {
+  type Held,
+  type Holder,
+  isObject,
+  type Json,
+  KernelError,
+  type Lock,
+} from '@helm-ai-kernel/core'
 
 /** sun_path has 104 to 108 bytes, and Node cuts a longer one without a word. */
 const longestAddress = 100
@@ -143,8 +150,12 @@ function ask(full: string): Promise<Answer | undefined> {
 
 function parseAnswer(text: string): Answer {
   try {
-    const { pid, host, since, nonce }: Record<string, unknown> = JSON.parse(text)
-    return { pid: Number(pid), host: String(host), since: String(since), nonce: String(nonce) }
+    const answer = JSON.parse(text) as Json
+    if (!isObject(answer)) return silent
+    const { pid, host, since, nonce } = answer
+    const isWhole = typeof host === 'string' && typeof since === 'string'
+    if (!isWhole || typeof pid !== 'number' || typeof nonce !== 'string') return silent
+    return { pid, host, since, nonce }
   } catch {
     return silent
   }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../error.ts'
 import { KernelError } from '../error.ts'
 import { checkSize, type JsonLimits } from './decode.ts'
 import { checkDocument, checkEnd, nameAt, newNames, skipName, skipValue } from './grammar.ts'
+import { finish } from './finish.ts'
 import { type Json, type JsonObject, maxDepth } from './json.ts'
 import {
   closeBrace,

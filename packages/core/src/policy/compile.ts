@@ -3,7 +3,6 @@ import type { VerifiedBundle } from '../bundle/decode.ts'
 import { finish } from '../bytes/finish.ts'
 import { KernelError } from '../error.ts'
 import type { Conditions } from '../ports/conditions.ts'
-import type { Verdict } from '../receipt/statement.ts'
 import { type Condition, conditionCompiler } from './condition.ts'
 import { deny } from './decision.ts'
 import { type Patterns, patternsOf } from './pattern.ts'
@@ -24,24 +23,12 @@ export function* compileSliced(
   const compileCondition = conditionCompiler(conditions)
   const patterns = sharedPatterns(false)
   const guardedPatterns = sharedPatterns(true)
-  const byEffect: Readonly<Record<Verdict, CompiledRule[]>> = { DENY: [], ESCALATE: [], ALLOW: [] }
-  for (const [i, rule] of bundle.rules.entries()) {
-    byEffect[rule.effect].push({
-      id: rule.id,
-      reason: rule.reason,
-      when: rule.when === undefined ? undefined : conditionOf(rule.when, i),
-      action: patterns(rule.actions),
-      resource: (rule.effect === 'ALLOW' ? guardedPatterns : patterns)(rule.resources),
-      principal: patterns(rule.principals),
-      decision: undefined,
-    })
-    if (i % slice === slice - 1) yield
+  const rules: CompiledRule[] = []
+  for (let from = 0; from < bundle.rules.length; from += slice) {
+    compileSome(from, Math.min(from + slice, bundle.rules.length))
+    yield
   }
-  const denying = ruleIndex(byEffect.DENY, false)
-  yield
-  const escalating = ruleIndex(byEffect.ESCALATE, false)
-  yield
-  const allowing = ruleIndex(byEffect.ALLOW, true)
+  const index = ruleIndex(rules)
   return Object.freeze({
     scope: bundle.scope,
     policyEpoch: bundle.policyEpoch,
@@ -53,11 +40,28 @@ export function* compileSliced(
     expiresAt: bundle.expiresAt,
     ruleCount: bundle.rules.length,
     resourcesFrom: bundle.resourcesFrom,
-    deny: denying,
-    escalate: escalating,
-    allow: allowing,
+    rules: index,
     unmatched: deny('NO_MATCHING_RULE', 'no rule matches', bundle),
   }) as EffectivePolicySnapshot
+
+  /** Apart from the generator, because engines optimise a plain loop sooner. */
+  function compileSome(from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const rule = bundle.rules[i]
+      if (rule === undefined) return
+      const { id, effect, reason, when, actions, resources, principals } = rule
+      rules.push({
+        id,
+        effect,
+        reason,
+        when: when === undefined ? undefined : conditionOf(when, i),
+        action: patternsOf(actions, false),
+        resource: effect === 'ALLOW' ? guardedPatterns(resources) : patterns(resources),
+        principal: patterns(principals),
+        decision: undefined,
+      })
+    }
+  }
 
   function conditionOf(when: Json, i: number): Condition {
     try {
@@ -93,7 +97,7 @@ function sharedPatterns(guarded: boolean): (patterns: readonly string[] | undefi
   const known = new Map<string, Patterns>()
   return (patterns) => {
     if (patterns === undefined) return anything
-    const [only = ''] = patterns
+    const only = patterns[0] ?? ''
     if (patterns.length > 1) return patternsOf(patterns, guarded)
     const shared = known.get(only)
     if (shared !== undefined) return shared

@@ -11,24 +11,35 @@ export type Condition = (facts: Facts) => ConditionResult
 /** Compiles the conditions of one bundle; equal ones become one closure. */
 export type ConditionCompiler = (when: Json, at: string) => Condition
 
+interface Form {
+  /** The member by which the form is known. */
+  readonly name: string
+  readonly members: readonly string[]
+  readonly make: (when: JsonObject, at: string) => Condition
+}
+
 /** Throws, from the compiler it returns, `BUNDLE_MALFORMED` (form) or `COMPILE_FAILED` (meaning). */
 export function conditionCompiler(conditions: Conditions | undefined): ConditionCompiler {
   const readers = new Map<string, Reader>()
   const comparisons = new Map<string, Condition>()
-  const forms: readonly (readonly [string, readonly string[], typeof comparison])[] = [
-    ['path', ['path', 'op', 'value'], comparison],
-    ['all', ['all'], (when, at) => all(parts(when['all'], `${at}.all`))],
-    ['any', ['any'], (when, at) => any(parts(when['any'], `${at}.any`))],
-    ['not', ['not'], (when, at) => not(compile(when['not'] ?? null, `${at}.not`))],
-    ['cel', ['cel'], cel],
+  const forms: readonly Form[] = [
+    { name: 'path', members: ['path', 'op', 'value'], make: comparison },
+    { name: 'all', members: ['all'], make: (when, at) => all(parts(when['all'], `${at}.all`)) },
+    { name: 'any', members: ['any'], make: (when, at) => any(parts(when['any'], `${at}.any`)) },
+    {
+      name: 'not',
+      members: ['not'],
+      make: (when, at) => not(compile(when['not'] ?? null, `${at}.not`)),
+    },
+    { name: 'cel', members: ['cel'], make: cel },
   ]
   return compile
 
   function compile(when: Json, at: string): Condition {
     if (!isObject(when)) malformed('a condition is an object', at)
-    for (const [name, members, make] of forms) {
+    for (const { name, members, make } of forms) {
       if (!Object.hasOwn(when, name)) continue
-      for (const member of Object.keys(when)) {
+      for (const member in when) {
         if (!members.includes(member)) malformed(`no such member beside ${name}`, `${at}.${member}`)
       }
       return make(when, at)

@@ -2,7 +2,7 @@ import type { DecisionCode } from '../reason.ts'
 import type { Verdict } from '../receipt/statement.ts'
 import type { Decision } from './decision.ts'
 import type { Facts } from './facts.ts'
-import { type CompiledRule, findRules, type RuleIndex } from './rule-index.ts'
+import { type CompiledRule, findRules } from './rule-index.ts'
 import type { EffectivePolicySnapshot } from './snapshot.ts'
 
 /** Rule ids that a receipt names; the count says how many there were. */
@@ -16,10 +16,13 @@ const maxRuleIds = 64
  */
 export function decide(snapshot: EffectivePolicySnapshot, facts: Facts | undefined): Decision {
   if (facts === undefined) return decision(snapshot, 'DENY', 'CONDITION_ERROR', [])
+  const found = findRules(snapshot.rules, facts)
+  if (found.length === 0) return snapshot.unmatched
   return (
-    restrict(snapshot, 'DENY', snapshot.deny, facts) ??
-    restrict(snapshot, 'ESCALATE', snapshot.escalate, facts) ??
-    permit(snapshot, facts)
+    judge(snapshot, 'DENY', found, facts) ??
+    judge(snapshot, 'ESCALATE', found, facts) ??
+    judge(snapshot, 'ALLOW', found, facts) ??
+    snapshot.unmatched
   )
 }
 
@@ -29,62 +32,35 @@ const matchCodes = {
   ESCALATE: 'ESCALATED_BY_RULE',
 } as const satisfies Readonly<Record<Verdict, DecisionCode>>
 
-function restrict(
+/** What the rules of one effect say; undefined when none of them matches. */
+function judge(
   snapshot: EffectivePolicySnapshot,
-  verdict: 'DENY' | 'ESCALATE',
-  index: RuleIndex,
+  effect: Verdict,
+  found: readonly CompiledRule[],
   facts: Facts,
 ): Decision | undefined {
-  const { holding, erring } = ask(index, facts)
-  if (holding.length === 0) {
-    if (erring.length === 0) return undefined
-    return decision(snapshot, verdict, 'CONDITION_ERROR', erring)
-  }
-  return matched(snapshot, verdict, erring.length === 0 ? holding : [...holding, ...erring])
-}
-
-function permit(snapshot: EffectivePolicySnapshot, facts: Facts): Decision {
-  const { holding, erring } = ask(snapshot.allow, facts)
-  if (holding.length > 0) return matched(snapshot, 'ALLOW', holding)
-  if (erring.length > 0) return decision(snapshot, 'DENY', 'CONDITION_ERROR', erring)
-  return snapshot.unmatched
-}
-
-interface Asked {
-  readonly holding: readonly CompiledRule[]
-  readonly erring: readonly CompiledRule[]
-}
-
-const none: readonly CompiledRule[] = Object.freeze([])
-const nothing: Asked = Object.freeze({ holding: none, erring: none })
-
-/** Asks the condition of each rule whose patterns fit. */
-function ask(index: RuleIndex, facts: Facts): Asked {
-  const found: CompiledRule[] = []
-  findRules(index, facts, found)
-  if (found.length === 0) return nothing
+  let first: CompiledRule | undefined
+  let holding: CompiledRule[] | undefined
   let erring: CompiledRule[] | undefined
-  let holds = 0
   for (const rule of found) {
-    const result = rule.when === undefined || rule.when(facts)
-    // What holds moves to the front of the list, which is ours.
-    if (result === true) found[holds++] = rule
-    else if (result === undefined) (erring ??= []).push(rule)
+    if (rule.effect !== effect) continue
+    const holds = rule.when === undefined || rule.when(facts)
+    if (holds === undefined) (erring ??= []).push(rule)
+    else if (!holds) continue
+    else if (first === undefined) first = rule
+    else (holding ??= [first]).push(rule)
   }
-  found.length = holds
-  return { holding: found, erring: erring ?? none }
-}
-
-function matched(
-  snapshot: EffectivePolicySnapshot,
-  verdict: Verdict,
-  rules: readonly CompiledRule[],
-): Decision {
-  const [first] = rules
-  if (rules.length > 1 || first === undefined) {
-    return decision(snapshot, verdict, matchCodes[verdict], rules)
+  if (first === undefined) {
+    if (erring === undefined) return undefined
+    // INVARIANT: an error never makes the verdict more permissive.
+    return decision(snapshot, effect === 'ALLOW' ? 'DENY' : effect, 'CONDITION_ERROR', erring)
   }
-  return (first.decision ??= decision(snapshot, verdict, matchCodes[verdict], rules))
+  const also = effect === 'ALLOW' ? undefined : erring
+  if (holding === undefined && also === undefined) {
+    return (first.decision ??= decision(snapshot, effect, matchCodes[effect], [first]))
+  }
+  const matched = [...(holding ?? [first]), ...(also ?? [])]
+  return decision(snapshot, effect, matchCodes[effect], matched)
 }
 
 function decision(

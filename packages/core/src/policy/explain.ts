@@ -3,7 +3,7 @@ import { decide } from './decide.ts'
 import type { Decision } from './decision.ts'
 import type { Facts } from './facts.ts'
 import { patternOf } from './pattern.ts'
-import { type CompiledRule, findRules, type RuleIndex } from './rule-index.ts'
+import { type CompiledRule, findRules } from './rule-index.ts'
 import type { EffectivePolicySnapshot } from './snapshot.ts'
 
 /** A rule whose patterns fit a request, and what became of it. */
@@ -32,23 +32,20 @@ export interface Explanation {
 export function explain(snapshot: EffectivePolicySnapshot, facts: Facts | undefined): Explanation {
   const decision = decide(snapshot, facts)
   if (facts === undefined) return { decision, candidates: [] }
-  const candidates = [
-    ...candidatesOf('DENY', snapshot.deny, facts),
-    ...candidatesOf('ESCALATE', snapshot.escalate, facts),
-    ...candidatesOf('ALLOW', snapshot.allow, facts),
-  ]
+  const candidates = findRules(snapshot.rules, facts)
+    .map((rule) => candidateOf(rule, facts))
+    .sort(byStrengthThenId)
   return { decision, candidates }
 }
 
-function candidatesOf(effect: Verdict, index: RuleIndex, facts: Facts): readonly Candidate[] {
-  const found: CompiledRule[] = []
-  findRules(index, facts, found)
-  return found
-    .map((rule) => candidateOf(effect, rule, facts))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
+const strength: Readonly<Record<Verdict, number>> = { DENY: 0, ESCALATE: 1, ALLOW: 2 }
+
+function byStrengthThenId(a: Candidate, b: Candidate): number {
+  return strength[a.effect] - strength[b.effect] || (a.id < b.id ? -1 : 1)
 }
 
-function candidateOf(effect: Verdict, rule: CompiledRule, facts: Facts): Candidate {
+function candidateOf(rule: CompiledRule, facts: Facts): Candidate {
+  const { effect } = rule
   const holds = rule.when?.(facts)
   return {
     id: rule.id,

@@ -18,6 +18,9 @@ const anything: Patterns = Object.freeze({ any: true, exact: none, prefixes: non
  */
 export function patternsOf(patterns: readonly string[] | undefined, guarded: boolean): Patterns {
   if (patterns === undefined || patterns.includes('*')) return anything
+  if (patterns.length === 1 && patterns[0]?.endsWith('*') === false) {
+    return { any: false, exact: patterns, prefixes: none }
+  }
   const exact: string[] = []
   const prefixes: string[] = []
   for (const pattern of patterns) {

@@ -1,3 +1,4 @@
+import type { Verdict } from '../receipt/statement.ts'
 import type { Condition } from './condition.ts'
 import type { Decision } from './decision.ts'
 import type { Facts } from './facts.ts'
@@ -7,6 +8,7 @@ import { type PrefixIndex, prefixIndex } from './prefix-index.ts'
 /** A rule ready to be asked. */
 export interface CompiledRule {
   readonly id: string
+  readonly effect: Verdict
   readonly reason: string | undefined
   readonly when: Condition | undefined
   readonly action: Patterns
@@ -17,14 +19,10 @@ export interface CompiledRule {
 }
 
 /**
- * Rules of one effect. The cost of a look-up grows with the rules that fit, and with the logarithm of
- * the prefixes; not with rules that cannot fit.
+ * Rules by what their patterns fit. The cost of a look-up grows with the rules that fit, and with the
+ * logarithm of the prefixes; not with rules that cannot fit.
  */
-export interface RuleIndex {
-  readonly root: Node
-  /** Set for ALLOW: a resource with a `..` segment then fits no prefix. */
-  readonly guarded: boolean
-}
+export type RuleIndex = Node
 
 /** Few rules, asked one by one, or many, told apart by the next dimension. */
 type Node = readonly CompiledRule[] | Branch
@@ -32,21 +30,22 @@ type Node = readonly CompiledRule[] | Branch
 interface Branch {
   readonly exact: ReadonlyMap<string, Node>
   readonly prefixes: PrefixIndex<Node> | undefined
-  readonly any: Node
+  readonly any: Node | undefined
 }
 
 // Most telling first: an action is seldom shared, a principal often.
 const dimensions = ['action', 'resource', 'principal'] as const
-const resourceDepth = 1
 const few = 8
 
-export function ruleIndex(rules: readonly CompiledRule[], guarded: boolean): RuleIndex {
-  return { root: nodeOf(rules, 0), guarded }
+export function ruleIndex(rules: readonly CompiledRule[]): RuleIndex {
+  return nodeOf(rules, 0)
 }
 
-/** Adds to `found` each rule whose patterns fit the facts; no condition is asked. */
-export function findRules({ root, guarded }: RuleIndex, facts: Facts, found: CompiledRule[]): void {
-  find(root, 0, guarded, facts, found)
+/** The rules whose patterns fit the facts; no condition is asked. */
+export function findRules(index: RuleIndex, facts: Facts): readonly CompiledRule[] {
+  const found: CompiledRule[] = []
+  find(index, 0, false, facts, found)
+  return found
 }
 
 function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
@@ -64,7 +63,7 @@ function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
   return {
     exact: deepen(exact, depth + 1),
     prefixes: prefixes.size === 0 ? undefined : prefixIndex(deepen(prefixes, depth + 1)),
-    any: nodeOf(any, depth + 1),
+    any: any.length === 0 ? undefined : nodeOf(any, depth + 1),
   }
 }
 
@@ -77,29 +76,39 @@ function deepen(groups: Map<string, CompiledRule[]>, depth: number): ReadonlyMap
   return nodes
 }
 
+/** `restrictive`: a resource with a step up came here by a prefix, and no ALLOW rule may. */
 function find(
   node: Node,
   depth: number,
-  guarded: boolean,
+  restrictive: boolean,
   facts: Facts,
   found: CompiledRule[],
 ): void {
-  if (!('exact' in node)) {
-    for (const rule of node) if (fits(rule, depth, guarded, facts)) found.push(rule)
+  if (isFew(node)) {
+    for (const rule of node) {
+      if (restrictive && rule.effect === 'ALLOW') continue
+      if (fits(rule, depth, facts)) found.push(rule)
+    }
     return
   }
-  const value = facts[dimensions[depth] ?? 'action']
+  const value = depth === 0 ? facts.action : depth === 1 ? facts.resource : facts.principal
   const { exact, prefixes, any } = node
   const group = exact.get(value)
-  if (group !== undefined) find(group, depth + 1, guarded, facts, found)
-  if (prefixes !== undefined && !(guarded && depth === resourceDepth && hasStepUp(value))) {
-    prefixes.visit(value, (below) => find(below, depth + 1, guarded, facts, found))
+  if (group !== undefined) find(group, depth + 1, restrictive, facts, found)
+  if (prefixes !== undefined) {
+    const below = restrictive || (depth === 1 && hasStepUp(value))
+    prefixes.visit(value, (group) => find(group, depth + 1, below, facts, found))
   }
-  find(any, depth + 1, guarded, facts, found)
+  if (any !== undefined) find(any, depth + 1, restrictive, facts, found)
+}
+
+function isFew(node: Node): node is readonly CompiledRule[] {
+  return Array.isArray(node)
 }
 
 /** Checks the dimensions from `depth` on: those before it have been told apart. */
-function fits(rule: CompiledRule, depth: number, guarded: boolean, facts: Facts): boolean {
+function fits(rule: CompiledRule, depth: number, facts: Facts): boolean {
+  const guarded = rule.effect === 'ALLOW'
   return (
     (depth > 0 || matchesPattern(rule.action, facts.action, false)) &&
     (depth > 1 || matchesPattern(rule.resource, facts.resource, guarded)) &&

@@ -18,10 +18,7 @@ interface Snapshot {
   readonly expiresAt: number | undefined
   readonly ruleCount: number
   readonly resourcesFrom: ReadonlyMap<string, string>
-  /** By effect, so that a DENY is found without asking what it would have overruled. */
-  readonly deny: RuleIndex
-  readonly escalate: RuleIndex
-  readonly allow: RuleIndex
+  readonly rules: RuleIndex
   /** The decision when no rule matches. */
   readonly unmatched: Decision
 }
