@@ -17,8 +17,10 @@ export interface Journal {
   start(fresh: boolean): Promise<void>
   /** Throws `LEDGER_LOCKED` when somebody else has the lock or wrote to the segment. */
   guard(): Promise<void>
-  /** Makes a batch durable, together with the note of the tree before it. */
-  commit(batch: Batch, note: Uint8Array): Promise<void>
+  /** Writes a batch, and the note of the tree before it. */
+  write(batch: Batch, note: Uint8Array): Promise<void>
+  /** Makes both durable. */
+  sync(batch: Batch): Promise<void>
   stop(): Promise<void>
 }
 
@@ -69,7 +71,7 @@ export function createJournal(
     await file.sync()
   }
 
-  async function write(parts: readonly Part[]): Promise<void> {
+  async function writeParts(parts: readonly Part[]): Promise<void> {
     for (const { first, frames } of parts) {
       const last = open.at(-1)
       const isFull = last === undefined || first === segmentUntil(last.first)
@@ -78,16 +80,6 @@ export function createJournal(
       await segment.file.write(bytes, segment.bytes)
       segment.bytes += bytes.length
     }
-    await Promise.all(open.map(({ file }) => file.sync()))
-  }
-
-  /** INVARIANT: only what was synced is acknowledged; a failure cuts back to here. */
-  async function acknowledge(entries: number): Promise<void> {
-    for (const { first, bytes } of open) durable.set(first, bytes)
-    size += entries
-    const full = open.slice(0, -1)
-    open = open.slice(-1)
-    await Promise.all(full.map(({ file }) => file.close()))
   }
 
   async function stop(): Promise<void> {
@@ -111,14 +103,26 @@ export function createJournal(
       ready = true
     },
     async guard() {
-      await Promise.all([held.check(), ...open.map(compareSize)])
+      await all([held.check(), ...open.map(compareSize)])
     },
-    async commit(batch, note) {
-      const results = await Promise.allSettled([write(batch.parts), tip.write(note)])
-      for (const result of results) if (result.status === 'rejected') throw result.reason
-      await acknowledge(batch.receipts.length)
+    write: (batch, note) => all([writeParts(batch.parts), tip.write(note)]),
+    async sync({ receipts }) {
+      await all([...open.map(({ file }) => file.sync()), tip.sync()])
+      // INVARIANT: only what was synced is acknowledged; a failure cuts back to here.
+      for (const { first, bytes } of open) durable.set(first, bytes)
+      size += receipts.length
+      const full = open.slice(0, -1)
+      open = open.slice(-1)
+      await Promise.all(full.map(({ file }) => file.close()))
     },
     stop,
+  }
+}
+
+/** Waits for all, also when one fails: nothing may be under way when the files are repaired. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) {
+    if (result.status === 'rejected') throw result.reason
   }
 }
 

@@ -20,6 +20,7 @@ export async function makeLedger(
   await tip.open()
   try {
     await tip.write(note)
+    await tip.sync()
   } finally {
     await tip.close()
   }

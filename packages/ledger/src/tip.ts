@@ -10,8 +10,10 @@ const slotBytes = 4096
 /** The file of the newest heads that the writer vouched for: two slots, written in turn. */
 export interface Tip {
   open(): Promise<void>
-  /** Writes the slot that is not the newest, and syncs it. */
+  /** Writes the slot that is not the newest. */
   write(note: Uint8Array): Promise<void>
+  /** Makes it durable, and so the newest. */
+  sync(): Promise<void>
   close(): Promise<void>
 }
 
@@ -27,6 +29,8 @@ export function createTip(disk: Disk, slot: number): Tip {
       const block = new Uint8Array(slotBytes)
       block.set(note)
       await file?.write(block, next * slotBytes)
+    },
+    async sync() {
       await file?.sync()
       // INVARIANT: only a slot that is durable lets the other one be overwritten.
       next = 1 - next

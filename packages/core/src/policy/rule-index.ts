@@ -24,8 +24,8 @@ export interface CompiledRule {
  */
 export type RuleIndex = Node
 
-/** Few rules, asked one by one, or many, told apart by the next dimension. */
-type Node = readonly CompiledRule[] | Branch
+/** One rule; few, asked one by one; or many, told apart by the next dimension. */
+type Node = CompiledRule | readonly CompiledRule[] | Branch
 
 interface Branch {
   readonly exact: ReadonlyMap<string, Node>
@@ -51,8 +51,8 @@ export function findRules(index: RuleIndex, facts: Facts): readonly CompiledRule
 function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
   const dimension = dimensions[depth]
   if (rules.length <= few || dimension === undefined) return rules
-  const exact = new Map<string, CompiledRule[]>()
-  const prefixes = new Map<string, CompiledRule[]>()
+  const exact = new Map<string, Group>()
+  const prefixes = new Map<string, Group>()
   const any: CompiledRule[] = []
   for (const rule of rules) {
     const patterns = rule[dimension]
@@ -67,11 +67,14 @@ function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
   }
 }
 
+/** Most groups have one rule: it needs no list. */
+type Group = CompiledRule | CompiledRule[]
+
 /** Splits further, in place, the groups that are not few: most are. */
-function deepen(groups: Map<string, CompiledRule[]>, depth: number): ReadonlyMap<string, Node> {
+function deepen(groups: Map<string, Group>, depth: number): ReadonlyMap<string, Node> {
   const nodes: Map<string, Node> = groups as Map<string, Node>
   for (const [key, group] of groups) {
-    if (group.length > few) nodes.set(key, nodeOf(group, depth))
+    if (Array.isArray(group) && group.length > few) nodes.set(key, nodeOf(group, depth))
   }
   return nodes
 }
@@ -85,10 +88,12 @@ function find(
   found: CompiledRule[],
 ): void {
   if (isFew(node)) {
-    for (const rule of node) {
-      if (restrictive && rule.effect === 'ALLOW') continue
-      if (fits(rule, depth, facts)) found.push(rule)
-    }
+    for (const rule of node) find(rule, depth, restrictive, facts, found)
+    return
+  }
+  if ('effect' in node) {
+    const isShut = restrictive && node.effect === 'ALLOW'
+    if (!isShut && fits(node, depth, facts)) found.push(node)
     return
   }
   const value = depth === 0 ? facts.action : depth === 1 ? facts.resource : facts.principal
@@ -116,8 +121,9 @@ function fits(rule: CompiledRule, depth: number, facts: Facts): boolean {
   )
 }
 
-function push(groups: Map<string, CompiledRule[]>, key: string, rule: CompiledRule): void {
+function push(groups: Map<string, Group>, key: string, rule: CompiledRule): void {
   const group = groups.get(key)
-  if (group === undefined) groups.set(key, [rule])
-  else group.push(rule)
+  if (group === undefined) groups.set(key, rule)
+  else if (Array.isArray(group)) group.push(rule)
+  else groups.set(key, [group, rule])
 }
