@@ -11,7 +11,11 @@ const base: Options = {
   splitting: true,
 }
 
-function pack(folder: string, entries: readonly string[] = ['index.ts'], more: Options = {}): Options {
+function pack(
+  folder: string,
+  entries: readonly string[] = ['index.ts'],
+  more: Options = {},
+): Options {
   return {
     ...base,
     entry: Object.fromEntries(

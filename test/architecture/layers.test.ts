@@ -17,9 +17,7 @@ const importsOf = (folder: string): readonly Import[] =>
     const found = text.matchAll(/^(?:import|export)\s+(type\s+)?([^'"]*?)\s*from\s*'([^']+)'/gm)
     return [...found].map(([, type, names = '', from = '']) => {
       const inner = /^\{([^}]*)\}$/s.exec(names)?.[1]
-      const onlyTypes =
-        inner !== undefined &&
-        inner.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '))
+      const onlyTypes = inner?.split(',').every((name) => /^\s*(type\s.*)?$/s.test(name)) ?? false
       return { file, from, value: type === undefined && !onlyTypes }
     })
   })

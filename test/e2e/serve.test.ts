@@ -88,9 +88,16 @@ async function readiness({ health }: Server) {
   return { status: response.status, ...body }
 }
 
+/** Every receipt of the scope, oldest first. */
 async function receiptsOf(server: Server): Promise<readonly Record<string, unknown>[]> {
-  const { body } = await call(server, '/api/v1/receipts?limit=1000')
-  return body['receipts'] as readonly Record<string, unknown>[]
+  const all: Record<string, unknown>[] = []
+  let next = ''
+  for (;;) {
+    const { body } = await call(server, `/api/v1/receipts?limit=200${next}`)
+    all.push(...(body['receipts'] as Record<string, unknown>[]))
+    if (body['has_more'] !== true) return all
+    next = `&cursor=${encodeURIComponent(String(body['next_cursor']))}`
+  }
 }
 
 describe('serve', () => {
@@ -129,6 +136,31 @@ describe('serve', () => {
     expect(verified).toMatchObject({ code: 0 })
     expect(`${first.stdout()}${second.stdout()}`).not.toContain(adminKey)
     expect(`${first.stdout()}${second.stdout()}`).not.toContain(seed)
+  })
+
+  it('loses no acknowledged receipt to kill -9 under load', async () => {
+    await deliver(signedBundle(1))
+    const server = await serve(production())
+    await server.line('ready')
+    const acknowledged: unknown[] = []
+    const callers = Array.from({ length: 16 }, async () => {
+      for (;;) {
+        const answer = await evaluate(server, 'ticket.read').catch(() => undefined)
+        if (answer === undefined) return
+        acknowledged.push(answer['receipt_id'])
+        if (acknowledged.length === 500) server.kill('SIGKILL')
+      }
+    })
+    await Promise.all(callers)
+    expect(acknowledged.length).toBeGreaterThanOrEqual(500)
+    await server.ended
+    const again = await serve(production())
+    const kept = new Set((await receiptsOf(again)).map((receipt) => receipt['receipt_id']))
+    expect(acknowledged.filter((id) => !kept.has(id))).toEqual([])
+    const verified = await runBin(['ledger', 'verify', '--data-dir', join(folder, 'data')], {
+      cwd: folder,
+    })
+    expect(verified).toMatchObject({ code: 0 })
   })
 
   it('follows its source: a new bundle is installed, a bad one is refused and told', async () => {
@@ -194,15 +226,18 @@ describe('serve', () => {
     expect((await readiness(server)).status).toBe(200)
   })
 
-  it('drains at SIGTERM: not ready at once, still serving, then exit 0', async () => {
+  it('drains at SIGTERM: not ready at once, still serving, finishing what was begun, exit 0', async () => {
     await deliver(signedBundle(1))
     const server = await serve(production())
     await server.line('ready')
+    const begun = await beginRequest(server, { action: 'ticket.read', resource: 'x:2' })
     server.kill('SIGTERM')
     await server.line('draining')
     const { status, reasons } = await readiness(server)
     expect([status, reasons[0]?.code]).toEqual([503, 'DRAINING'])
     expect(await evaluate(server, 'ticket.read')).toMatchObject({ verdict: 'ALLOW' })
+    while (await accepts(server)) await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await begun.finish()).toContain('"verdict":"ALLOW"')
     expect(await server.ended).toBe(0)
     expect(server.lines().at(-1)).toMatchObject({ message: 'stopped' })
   })
@@ -222,8 +257,8 @@ describe('serve', () => {
     const server = await serve(production())
     await server.line('ready')
     await evaluate(server, 'ticket.read')
-    server.kill('SIGTERM')
-    expect(await server.ended).toBe(0)
+    server.kill('SIGKILL')
+    await server.ended
     await fs.truncate(join(folder, 'data/ledger/wal/0000000000000000'), 100)
     const damaged = await serve(production())
     await damaged.line('not ready')
@@ -355,6 +390,47 @@ async function evaluateUntil(server: Server, action: string, verdict: string) {
 
 async function waitFor(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+/** Sends all of a request but its last byte. */
+async function beginRequest({ api }: Server, body: Json): Promise<{ finish(): Promise<string> }> {
+  const { hostname, port } = new URL(api)
+  const text = JSON.stringify(body)
+  const socket = connect(Number(port), hostname)
+  const answer = new Promise<string>((resolve, reject) => {
+    let all = ''
+    socket.on('data', (piece) => (all += piece.toString()))
+    socket.on('close', () => resolve(all))
+    socket.on('error', reject)
+  })
+  const head = [
+    'POST /api/v1/evaluate HTTP/1.1',
+    `host: ${hostname}`,
+    `authorization: Bearer ${adminKey}`,
+    'content-type: application/json',
+    `content-length: ${text.length}`,
+  ]
+  await new Promise((done) =>
+    socket.write(`${head.join('\r\n')}\r\n\r\n${text.slice(0, -1)}`, done),
+  )
+  return {
+    finish() {
+      socket.write(text.slice(-1))
+      return answer
+    },
+  }
+}
+
+/** Whether a new connection is taken. */
+function accepts({ api }: Server): Promise<boolean> {
+  const { hostname, port } = new URL(api)
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname, () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
 }
 
 /** What a socket answers to these bytes. */

@@ -92,7 +92,7 @@ describe('a compiled snapshot', () => {
         const snapshot = snapshotOf(some as never)
         for (const asked of requests) {
           const decided = decide(snapshot, facts(asked))
-          const naive = decideNaively(some as unknown as Rule[], asked as never)
+          const naive = decideNaively(some as unknown as Rule[], asked)
           expect({
             verdict: decided.verdict,
             code: decided.reasonCode,

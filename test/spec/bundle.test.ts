@@ -253,19 +253,14 @@ describe('signatures', () => {
     }
   })
 
-  it.each([
-    '',
-    'zz',
-    `${'0'.repeat(127)}`,
-    `${'0'.repeat(128)}\n\n`,
-    '[]',
-    '[{"key_id":"x"}]',
-    '{}',
-  ])('written as %j are SIGNATURE_INVALID', (text) => {
-    expect(() => parseSignatures(encodeUtf8(text))).toThrow(
-      expect.objectContaining({ code: 'SIGNATURE_INVALID' }),
-    )
-  })
+  it.each(['', 'zz', '0'.repeat(127), `${'0'.repeat(128)}\n\n`, '[]', '[{"key_id":"x"}]', '{}'])(
+    'written as %j are SIGNATURE_INVALID',
+    (text) => {
+      expect(() => parseSignatures(encodeUtf8(text))).toThrow(
+        expect.objectContaining({ code: 'SIGNATURE_INVALID' }),
+      )
+    },
+  )
 })
 
 describe('a trust root', () => {

@@ -121,7 +121,7 @@ describe('decide', () => {
   ])('refuses %j before anything is decided, naming the place', async (more, place) => {
     const { kernel, store } = await readyKernel()
     const { size } = await store.state()
-    const asked = kernel.decide({ ...read, ...more } as typeof read)
+    const asked = kernel.decide({ ...read, ...more })
     await expect(asked).rejects.toMatchObject({ code: 'REQUEST_MALFORMED', at: place })
     expect((await store.state()).size).toBe(size)
   })
@@ -283,13 +283,9 @@ describe('guard', () => {
   ])('does not run on %j: it throws Refused with %s and the receipt', async (call, verdict) => {
     const { kernel } = await readyKernel()
     const fn = vi.fn()
-    const { args: _args, ...guarded } = { args: undefined, ...call }
-    const refusal: unknown = await kernel
-      .guard(
-        guarded,
-        fn,
-      )({})
-      .catch((error: unknown) => error)
+    const { principal, action, resource } = { resource: '', ...call }
+    const guarded = kernel.guard({ principal, action, resource }, fn)
+    const refusal: unknown = await guarded({}).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(Refused)
     expect(refusal).toMatchObject({ decision: { verdict }, receipt: { logIndex: 2 } })
     expect(fn).not.toHaveBeenCalled()

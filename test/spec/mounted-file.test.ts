@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { digest, type Mark, nobleCrypto as crypto, type PolicySource } from '@helm-ai-kernel/core'
+import {
+  digest,
+  isKernelError,
+  type Mark,
+  nobleCrypto as crypto,
+  type PolicySource,
+} from '@helm-ai-kernel/core'
 import { encodeSignatures, inspect } from '@helm-ai-kernel/core/bundle'
 import { mountedFile } from '@helm-ai-kernel/host'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -28,10 +34,12 @@ async function delivered(from: PolicySource) {
 }
 
 async function codeOf(from: PolicySource): Promise<string> {
-  return delivered(from).then(
-    () => 'delivered',
-    (error: { code?: string }) => error.code ?? String(error),
-  )
+  try {
+    await delivered(from)
+    return 'delivered'
+  } catch (error) {
+    return isKernelError(error) ? error.code : String(error)
+  }
 }
 
 async function put(files: Readonly<Record<string, string | Uint8Array>>, into = folder) {
@@ -184,14 +192,13 @@ describe('a folder that the kubelet keeps', () => {
       bundles.map(({ bytes, signature }) => [digest(crypto, bytes), Buffer.from(signature)]),
     )
     await kubelet('..0', files(first))
-    let swapping = true
     const swaps = (async () => {
       for (const [i, bundle] of bundles.entries()) await kubelet(`..${i + 1}`, files(bundle))
-      swapping = false
     })()
     const from = source()
     let looks = 0
-    while (swapping) {
+    const last = `..${bundles.length}`
+    while ((await fs.readlink(join(folder, '..data'))) !== last) {
       try {
         const { bytes, signatures } = await delivered(from)
         const fits = signatureOf.get(digest(crypto, bytes))

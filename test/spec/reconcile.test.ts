@@ -47,7 +47,7 @@ function setUp(first: Offer, environment: Record<string, string> = {}) {
       lines.map(({ message, code }) => (code === undefined ? message : `${message}: ${code}`)),
     start: () => reconciler.start(ended.signal),
     end: () => ended.abort(),
-    async poll(next: Offer = offer, ms = 10_000) {
+    poll: async (next: Offer = offer, ms = 10_000) => {
       offer = next
       clock.advance(ms)
       await turns()

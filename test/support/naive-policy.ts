@@ -120,7 +120,7 @@ function compare(actual: Json | undefined, op: string, operand: Json): Truth {
   }
   if (op === 'contains') {
     if (typeof actual === 'string') {
-      return typeof operand === 'string' ? say(actual.indexOf(operand) >= 0) : 'error'
+      return typeof operand === 'string' ? say(actual.includes(operand)) : 'error'
     }
     if (!Array.isArray(actual) || !(actual as Json[]).every(scalar)) return 'error'
     return say((actual as Json[]).some((item) => item === operand))
@@ -128,11 +128,7 @@ function compare(actual: Json | undefined, op: string, operand: Json): Truth {
   if (op === 'starts_with' || op === 'ends_with') {
     if (typeof actual !== 'string') return 'error'
     const text = operand as string
-    return say(
-      op === 'starts_with'
-        ? actual.slice(0, text.length) === text
-        : text === '' || actual.slice(-text.length) === text,
-    )
+    return say(op === 'starts_with' ? actual.startsWith(text) : actual.endsWith(text))
   }
   if (kind(actual) !== kind(operand)) return 'error'
   const [a, b] = [actual as number, operand as number]

@@ -24,11 +24,9 @@ export const listen: Runtime['listen'] = (app, { host, port, maxConnections }) =
   server.maxConnections = maxConnections
   server.on('clientError', refuse)
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve(listenerOf(server))
-    })
+    // It stays: once bound, an accept that fails, for want of file descriptors, ends nothing.
+    server.on('error', reject)
+    server.listen(port, host, () => resolve(listenerOf(server)))
   })
 }
 
@@ -53,6 +51,7 @@ function listenerOf(server: Server): Listener {
 }
 
 const headers = { 'content-type': 'application/problem+json' }
+
 const malformed = problem(
   { refused: 'REQUEST_MALFORMED', detail: 'this is no HTTP request with one path and one Host' },
   '',
@@ -64,6 +63,11 @@ const slow = problem(
   '',
 )
 const large = problem({ refused: 'TOO_LARGE', detail: 'the headers have more than 16 KiB' }, '', '')
+/** By Node's error; any other is malformed. */
+const refusals: Readonly<Record<string, typeof malformed>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: slow,
+  HPE_HEADER_OVERFLOW: large,
+}
 
 /** Answers what Node refused before it was a request. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -71,12 +75,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy()
     return
   }
-  const { status, body } =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? slow
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? large
-        : malformed
+  const { status, body } = refusals[error.code ?? ''] ?? malformed
   const text = String(body)
   socket.end(
     [

@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import { type Io, runCli } from '@helm-ai-kernel/cli'
 import { hostCommands } from '@helm-ai-kernel/host'
 import { nodeRuntime } from './runtime.ts'
@@ -9,9 +10,7 @@ const io: Io = {
   isTty: process.stdout.isTTY,
   cwd: process.cwd(),
   async readStdin() {
-    const chunks: Buffer[] = []
-    for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk))
-    return new Uint8Array(Buffer.concat(chunks))
+    return new Uint8Array(await buffer(process.stdin))
   },
 }
 
@@ -19,3 +18,5 @@ const io: Io = {
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 
 process.exitCode = await runCli(process.argv.slice(2), io, hostCommands(nodeRuntime))
+// What still hangs, such as a disk, does not keep the process.
+setTimeout(() => process.exit(), 1000).unref()

@@ -11,6 +11,8 @@ export interface Command {
   readonly flags: Readonly<Record<string, Flag>>
   /** How many arguments that are no flags it takes. */
   readonly operands: readonly [least: number, most: number]
+  /** Lines of help beyond the flags. */
+  readonly details?: readonly string[]
   /** Resolves to the exit code: 0 done, 1 a negative result, 2 usage or fault. */
   run(given: Given, io: Io): Promise<number>
 }

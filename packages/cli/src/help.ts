@@ -40,6 +40,7 @@ function helpOfOne(name: string, command: Command): readonly string[] {
         many === true ? `${summary} (may be repeated)` : summary,
       ]),
     ),
+    ...(command.details === undefined ? [] : ['', ...command.details]),
     '',
     'example:',
     `  ${program} ${command.example}`,

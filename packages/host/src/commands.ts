@@ -1,4 +1,4 @@
-import { settings } from './configuration/index.ts'
+import { configurationHelp, settings } from './configuration/index.ts'
 import { runDev } from './dev/run-dev.ts'
 import { type CommandIo, runServe } from './run-serve.ts'
 import type { Runtime } from './runtime.ts'
@@ -10,6 +10,7 @@ export interface HostCommand {
   readonly example: string
   readonly flags: Readonly<Record<string, { readonly summary: string; readonly value: string }>>
   readonly operands: readonly [0, 0]
+  readonly details?: readonly string[]
   run(given: HostGiven, io: CommandIo): Promise<number>
 }
 
@@ -33,6 +34,10 @@ export function hostCommands(runtime: Runtime): Readonly<Record<'serve' | 'dev',
         policy: { value: 'PATH', summary: policyPath.about },
       },
       operands: [0, 0],
+      details: [
+        'settings from the environment; a flag beats its variable, an empty variable is not set:',
+        ...configurationHelp(),
+      ],
       run: (given, io) => runServe(flagsOf(given), io, runtime),
     },
     dev: {

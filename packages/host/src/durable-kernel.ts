@@ -38,7 +38,7 @@ export interface DurableKernel {
   ledgerIsNew(): boolean
   /** Why the configured key does not sign in this ledger. */
   keyFault(): KernelError | undefined
-  checkpoint(): Uint8Array | undefined
+  readonly checkpoint: () => Uint8Array | undefined
   /** Publishes the last checkpoint and gives the data directory back. */
   close(): Promise<void>
 }
@@ -65,7 +65,7 @@ export function createDurableKernel(
   let ledger: Ledger | undefined
   let isNew = false
   let keyFault: KernelError | undefined
-  let opened = (_ledger: Ledger): void => undefined
+  let opened: (ledger: Ledger) => void = () => undefined
   const receipts = lateStore(new Promise((resolve) => (opened = resolve)))
 
   const kernel = createKernel({

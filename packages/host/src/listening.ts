@@ -31,7 +31,9 @@ export async function bindAll(
     const bound = [api.value, health.value]
     return {
       addresses: { api: urlOf(host, api.value), health: urlOf(host, health.value) },
-      close: async () => void (await Promise.all(bound.map((listener) => listener.close()))),
+      async close() {
+        await Promise.all(bound.map((listener) => listener.close()))
+      },
       abort: () => bound.forEach((listener) => listener.abort()),
     }
   }

@@ -19,7 +19,7 @@ export interface LogOptions {
   readonly format: Configuration['logFormat']
   readonly clock: Pick<Clock, 'now'>
   /** Takes one line, its newline included. */
-  write(line: string): void
+  readonly write: (line: string) => void
 }
 
 const levels = ['debug', 'info', 'warn', 'error'] as const

@@ -12,6 +12,7 @@ import { nodeCrypto } from './node-crypto.ts'
 import { waitAtMost } from './patience.ts'
 import { hostRandom } from './random.ts'
 import { readinessOf } from './readiness.ts'
+import { watchReadiness } from './readiness-watch.ts'
 import { createReconciler, type Failure } from './reconcile.ts'
 import { logRequests } from './request-log.ts'
 import type { Runtime } from './runtime.ts'
@@ -25,7 +26,7 @@ export interface Running {
   readonly kernel: Kernel
   /** Resolves when the first policy is installed, or was waited for in vain. */
   readonly begun: Promise<void>
-  readiness(): Readiness
+  readonly readiness: () => Readiness
   /**
    * Is not ready at once, serves for `grace` ms more, finishes what is in flight and publishes the
    * last checkpoint. Takes at most 18 s beside `grace`.
@@ -37,7 +38,6 @@ const maxBodyBytes = 1024 * 1024
 /** How long the last answers and the last checkpoint may take, in ms. */
 const lastAnswers = 15_000
 const lastCheckpoint = 3_000
-const watchInterval = 1_000
 
 const noSource: Failure = {
   code: 'SOURCE_EMPTY',
@@ -72,14 +72,14 @@ export async function serve(
     source &&
     createReconciler({ kernel, source, sourceName: policySourceKind, configuration, clock, log })
 
-  let draining = false
+  const draining = new AbortController()
   const ended = new AbortController()
   const readiness = (): Readiness =>
     readinessOf({
       ...durable,
       production,
       policyFailure: () => (reconciler === undefined ? noSource : reconciler.failure()),
-      draining: () => draining,
+      draining: () => draining.signal.aborted,
     })
 
   const options: AppOptions = {
@@ -140,7 +140,7 @@ export async function serve(
     begun,
     readiness,
     async close(grace) {
-      draining = true
+      draining.abort()
       log.info('draining', { serving_on_for_ms: grace })
       await clock.sleep(grace)
       ended.abort()
@@ -159,24 +159,6 @@ export async function serve(
         waited_ms: patience,
       })
     }
-    void watch()
-  }
-
-  /** One line for each change of readiness. */
-  async function watch(): Promise<void> {
-    let told = ''
-    while (!draining) {
-      const { ready, reasons, warnings } = readiness()
-      const now = [ready, ...[...reasons, ...warnings].map(({ code }) => code)].join()
-      if (now !== told) {
-        const write = ready ? log.info : log.warn
-        write(ready ? 'ready' : 'not ready', {
-          reasons: reasons.map((finding) => ({ ...finding })),
-          warnings: warnings.map((finding) => ({ ...finding })),
-        })
-      }
-      told = now
-      await clock.sleep(watchInterval, ended.signal)
-    }
+    void watchReadiness(readiness, log, clock, draining.signal)
   }
 }

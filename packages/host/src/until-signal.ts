@@ -11,7 +11,7 @@ export async function untilSignal(
   start: () => Promise<Running>,
   graceOf: (signal: Signal) => number,
 ): Promise<number> {
-  let ask = (_signal: Signal): void => undefined
+  let ask: (signal: Signal) => void = () => undefined
   const asked = new Promise<Signal>((resolve) => (ask = resolve))
   let signals = 0
   const forget = runtime.onSignal((signal) => {

@@ -44,14 +44,12 @@ export interface InstallResult extends BundleRef {
 /** The bytes of a `.sig` file, its text, or signatures that were read before. */
 export type SignatureInput = Uint8Array | string | Signatures
 
-export interface Installer {
-  (
-    cell: Cell,
-    scope: Scope,
-    bundle: UnverifiedBundle,
-    options: InstallOptions,
-  ): Promise<InstallResult>
-}
+export type Installer = (
+  cell: Cell,
+  scope: Scope,
+  bundle: UnverifiedBundle,
+  options: InstallOptions,
+) => Promise<InstallResult>
 
 /** Longest run of an install's own work between two turns of the host's event loop, in ms. */
 const turn = 4

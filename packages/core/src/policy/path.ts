@@ -40,6 +40,6 @@ function member(value: Json | undefined, name: string): Json | undefined {
     const items: readonly Json[] = value
     return index.test(name) ? items[Number(name)] : undefined
   }
-  const object = value as { readonly [name: string]: Json }
+  const object = value as Readonly<Record<string, Json>>
   return Object.hasOwn(object, name) ? object[name] : undefined
 }

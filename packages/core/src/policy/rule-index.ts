@@ -72,7 +72,7 @@ type Group = CompiledRule | CompiledRule[]
 
 /** Splits further, in place, the groups that are not few: most are. */
 function deepen(groups: Map<string, Group>, depth: number): ReadonlyMap<string, Node> {
-  const nodes: Map<string, Node> = groups as Map<string, Node>
+  const nodes: Map<string, Node> = groups
   for (const [key, group] of groups) {
     if (Array.isArray(group) && group.length > few) nodes.set(key, nodeOf(group, depth))
   }

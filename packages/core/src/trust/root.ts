@@ -119,7 +119,7 @@ function freezeRoot(
   threshold: number,
   version = 1,
   epochFloor: ReadonlyMap<string, number> = new Map(),
-  rootDigest: Digest | undefined = undefined,
+  rootDigest?: Digest,
 ): TrustRoot {
   return Object.freeze({ version, threshold, keys, epochFloor, digest: rootDigest })
 }

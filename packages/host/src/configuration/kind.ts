@@ -73,7 +73,11 @@ export function listOf<T>(kind: Kind<T>, what: string): Kind<readonly T[]> {
   }
 }
 
-export const text: Kind<string> = matching(/^[^\p{Cc}]{1,4096}$/u, 'a text of one line')
+const oneLine = /^[^\p{Cc}]{1,4096}$/u
+
+export const text: Kind<string> = matching(oneLine, 'a text of one line')
+
+export const path: Kind<string> = matching(oneLine, 'a path')
 
 export const identifier: Kind<string> = matching(
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,

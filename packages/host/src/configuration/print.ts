@@ -3,18 +3,17 @@ import { settings } from './table.ts'
 
 type PrintedRow = Row & { readonly default?: string }
 
-/** The table as `--help` prints it. */
-export function configurationHelp(): string {
-  const lines = groups.flatMap((group) => [
+/** The lines of the table as `--help` prints it. */
+export function configurationHelp(): readonly string[] {
+  return groups.flatMap((group) => [
     '',
     `${group}:`,
     ...rowsOf(group).flatMap((row) => {
       const flag = row.flag === undefined ? '' : `, ${row.flag}`
       const standard = row.default === undefined ? '' : ` (${row.default})`
-      return [`  ${row.name}${flag}${standard}`, `      ${aboutOf(row)}`]
+      return [`  ${row.name}${flag}${standard}: ${row.kind.expected}`, `      ${aboutOf(row)}`]
     }),
   ])
-  return lines.slice(1).join('\n')
 }
 
 /** The table in Markdown, for the README. */
@@ -23,10 +22,10 @@ export function configurationMarkdown(): string {
     rowsOf(group).map((row) => {
       const name = row.flag === undefined ? `\`${row.name}\`` : `\`${row.name}\` \`${row.flag}\``
       const standard = row.default === undefined ? '' : `\`${row.default}\``
-      return `| ${name} | ${standard} | ${aboutOf(row)} |`
+      return `| ${name} | ${row.kind.expected} | ${standard} | ${aboutOf(row)} |`
     }),
   )
-  return ['| Name | Default | What it does |', '|---|---|---|', ...rows].join('\n')
+  return ['| Name | Value | Default | What it does |', '|---|---|---|---|', ...rows].join('\n')
 }
 
 function rowsOf(group: string): readonly PrintedRow[] {
@@ -36,8 +35,8 @@ function rowsOf(group: string): readonly PrintedRow[] {
 function aboutOf({ about, secret, ignored, refused }: PrintedRow): string {
   const notes = [
     ...(secret === true ? ['secret'] : []),
-    ...(ignored === undefined ? [] : [`no effect yet: ${ignored}`]),
-    ...Object.entries(refused ?? {}).map(([value, why]) => `${value} is refused: ${why}`),
+    ...(ignored === undefined ? [] : ['not in this build yet']),
+    ...Object.keys(refused ?? {}).map((value) => `${value}: not in this build yet`),
   ]
   return notes.length === 0 ? about : `${about} (${notes.join('; ')})`
 }

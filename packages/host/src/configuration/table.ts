@@ -10,6 +10,7 @@ import {
   keyName,
   listOf,
   matching,
+  path,
   port,
   publicKey,
   rate,
@@ -47,14 +48,14 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     group: 'Listening',
     kind: port,
     default: '8080',
-    about: 'Port of the API; 0 takes a free one',
+    about: 'Port of the API',
   },
   healthPort: {
     name: 'HELM_HEALTH_PORT',
     group: 'Listening',
     kind: port,
     default: '8081',
-    about: 'Port of the probes; 0 takes a free one',
+    about: 'Port of the probes',
   },
   internalPort: {
     name: 'HELM_INTERNAL_PORT',
@@ -118,7 +119,7 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     name: 'HELM_DATA_DIR',
     flag: '--data-dir',
     group: 'Process',
-    kind: text,
+    kind: path,
     default: './.helm',
     about: 'Folder of the ledger, the kept policies and generated keys',
   },
@@ -155,7 +156,7 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
   signingKeyFile: {
     name: 'HELM_SIGNING_KEY_FILE',
     group: 'Keys',
-    kind: text,
+    kind: path,
     about:
       'File of the seed. Neither set: one is made in the data directory, but not in production',
   },
@@ -183,7 +184,7 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
   apiKeysFile: {
     name: 'HELM_API_KEYS_FILE',
     group: 'Access',
-    kind: text,
+    kind: path,
     about: 'JSON list of client keys, by their SHA-256; read at start',
   },
   runtimeTenantId: {
@@ -219,7 +220,7 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     name: 'HELM_POLICY_PATH',
     flag: '--policy',
     group: 'Policy',
-    kind: text,
+    kind: path,
     about: 'Folder or file of the mountedFile source; without one everything is denied',
   },
   policyPollInterval: {
@@ -266,7 +267,7 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
   policyTrustRoot: {
     name: 'HELM_POLICY_TRUST_ROOT',
     group: 'Policy',
-    kind: text,
+    kind: path,
     about:
       'File of a trust root, with scopes, threshold and floors; instead of the keys; read at start',
   },
@@ -323,14 +324,14 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
   policyControlplaneTokenFile: {
     name: 'HELM_POLICY_CONTROLPLANE_TOKEN_FILE',
     group: 'Policy',
-    kind: text,
+    kind: path,
     about: 'File of the service account token',
     ignored: noControlplane,
   },
   policyControlplaneCaFile: {
     name: 'HELM_POLICY_CONTROLPLANE_CA_FILE',
     group: 'Policy',
-    kind: text,
+    kind: path,
     about: 'File of the CA that the control plane is checked by',
     ignored: noControlplane,
   },
@@ -444,14 +445,14 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
   mcpConfig: {
     name: 'HELM_MCP_CONFIG',
     group: 'MCP gateway',
-    kind: text,
+    kind: path,
     about: 'File that names the MCP servers',
     ignored: noMcp,
   },
   mcpLockFile: {
     name: 'HELM_MCP_LOCK_FILE',
     group: 'MCP gateway',
-    kind: text,
+    kind: path,
     about: 'File that pins their tools',
     ignored: noMcp,
   },

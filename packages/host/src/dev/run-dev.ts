@@ -46,11 +46,10 @@ export async function runDev(
   if (unheard.length > 0) tell(`dev does not look at ${unheard.join(', ')}; serve does`)
   const { configuration } = parseConfiguration({
     environment: {
-      HELM_LOG_LEVEL: 'warn',
-      HELM_LOG_FORMAT: 'text',
-      ...Object.fromEntries(
-        honoured.map((name) => [name, io.env[name]]).filter(([, text]) => text),
-      ),
+      HELM_PORT: io.env['HELM_PORT'],
+      HELM_HEALTH_PORT: io.env['HELM_HEALTH_PORT'],
+      HELM_LOG_LEVEL: io.env['HELM_LOG_LEVEL'] || 'warn',
+      HELM_LOG_FORMAT: io.env['HELM_LOG_FORMAT'] || 'text',
       HELM_DATA_DIR: home,
       HELM_SIGNING_KEY_FILE: keys.receiptKeyFile,
       HELM_ADMIN_API_KEY: keys.adminKey,

@@ -24,7 +24,7 @@ export interface DevSourceOptions {
   readonly folder: string
   readonly policySigner: Signer
   /** Says to the person what became of a change. */
-  tell(message: string): void
+  readonly tell: (message: string) => void
 }
 
 /**

@@ -69,7 +69,7 @@ async function open(folder: string, generation: string | undefined): Promise<Gen
 /** Where `path` really is. A link out of the folder would let its writer show us other files. */
 async function inside(root: string, path: string): Promise<string> {
   const real = await fs.realpath(path)
-  if (real.startsWith(root + sep)) return real
+  if (real.startsWith(root.endsWith(sep) ? root : root + sep)) return real
   throw unreachable(`${path} links out of its folder: put the file itself there`)
 }
 
