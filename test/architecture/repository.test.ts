@@ -73,7 +73,9 @@ describe('the repository', () => {
   })
 
   it('holds source files to one idea: over 220 lines needs a reason here', () => {
-    const reasons: Readonly<Record<string, string>> = {}
+    const reasons: Readonly<Record<string, string>> = {
+      'packages/host/src/configuration/table.ts': 'one table: a row for each of 60 settings',
+    }
     const long = files
       .filter((file) => /^(packages|adapters)\/.*\.ts$/.test(file) && existsSync(join(root, file)))
       .filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length > 221)

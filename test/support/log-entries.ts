@@ -9,6 +9,7 @@ import {
   type Sealed,
   signer,
   systemScope,
+  timestamp,
 } from '@helm-ai-kernel/core'
 import { createRange, leafHash, signCheckpoint } from '@helm-ai-kernel/core/log'
 import {
@@ -75,7 +76,7 @@ export function decision(scope: Scope, epoch: number | null, signed = true, hash
     policy_epoch: epoch,
     policy_hash: epoch === null ? null : hashOf(hash),
     policy_signed: epoch === null ? null : signed,
-    policy_verified_at: null,
+    policy_verified_at: epoch === null ? null : timestamp(0),
     verdict: 'DENY',
     reason_code: epoch === null ? 'POLICY_NOT_READY' : 'NO_MATCHING_RULE',
     rule_ids: [],

@@ -36,7 +36,8 @@ export function devSource(options: DevSourceOptions, context: SourceContext): Po
   const { scope, crypto, trust, receipts } = context
   const noMark = async () => undefined
   const served = mountedFile({ path: folder, scope, crypto, unsigned: false, mark: noMark })
-  let installed: string | undefined
+  /** Digest of the text of the bundle that is served. */
+  let built: string | undefined
   let told: string | undefined
 
   return Object.freeze({
@@ -51,16 +52,16 @@ export function devSource(options: DevSourceOptions, context: SourceContext): Po
     try {
       const text = await fs.readFile(policyFile)
       const now = digest(crypto, text)
-      if (now === installed) return
-      const epoch = await rebuild(text)
-      if (installed !== undefined) tell(`${policyFile} is built and signed as epoch ${epoch}`)
-      installed = now
+      if (now !== built) {
+        const epoch = await rebuild(text)
+        if (built !== undefined) tell(`${policyFile} is built and signed as epoch ${epoch}`)
+        built = now
+      }
       told = undefined
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      if (message !== told)
-        tell(`${policyFile} cannot be installed, the last good one stays: ${message}`)
-      told = message
+      const fault = error instanceof Error ? error.message : String(error)
+      if (fault !== told) tell(`${policyFile} is not used, the last good one stays: ${fault}`)
+      told = fault
     }
   }
 
