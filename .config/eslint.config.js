@@ -20,6 +20,8 @@ export default tseslint.config(
     rules: {
       // A template of numbers and codes is what messages are made of.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // isolatedDeclarations wants the type of every export written out.
+      '@typescript-eslint/no-inferrable-types': 'off',
       // Ports are asynchronous; an implementation in memory has nothing to wait for.
       '@typescript-eslint/require-await': 'off',
       // An index signature says that the member may be absent; a dot would hide it.
@@ -34,6 +36,8 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // isolatedDeclarations wants every exported type spelled out, obvious or not.
+      '@typescript-eslint/no-inferrable-types': 'off',
       'no-control-regex': 'off',
       eqeqeq: 'error',
     },

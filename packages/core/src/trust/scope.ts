@@ -7,7 +7,7 @@ export interface Scope {
 }
 
 /** The form of both identifiers. */
-export const identifier = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+export const identifier: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 /** Keys and trust changes are recorded here; no bundle and no credential may name it (design 2.6). */
 export const systemScope: Scope = Object.freeze({ tenantId: 'helm', workspaceId: 'system' })
