@@ -1,7 +1,8 @@
-import type { LedgerIdentity, Stored } from '@helm-ai-kernel/core'
+import type { LedgerIdentity, LedgerState, Stored } from '@helm-ai-kernel/core'
 import { describe, expect, it } from 'vitest'
 import { createFrames } from '../../packages/ledger/src/frame.ts'
 import { readSegment, segmentHeader } from '../../packages/ledger/src/segment.ts'
+import { fakeClock } from '../support/clock.ts'
 import { append, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
 import { acme, began, decision } from '../support/log-entries.ts'
 import { digests, type Files, memoryDisk } from '../support/memory-disk.ts'
@@ -279,4 +280,38 @@ describe('what follows the last head', () => {
     const second = 44 + Math.floor(((bytesOf(files, wal).length - 44) / 4) * 1.5)
     expect(await found(flipped(old, wal, second * 8))).toBe('LEDGER_CORRUPT')
   })
+
+  it.each<[string, Lie]>([
+    ['seq', (state) => ({ ...state, scope: (scope) => ({ ...state.scope(scope), seq: 41 }) })],
+    [
+      'prev',
+      (state) => ({ ...state, scope: (scope) => ({ ...state.scope(scope), prev: undefined }) }),
+    ],
+    ['time', (state) => ({ ...state, time: 0 })],
+  ])('is corrupt when its %s does not go on from there', async (_, lie) => {
+    const disk = memoryDisk()
+    const ledger = await openOn(disk, { checkpointInterval: Infinity })
+    const late = fakeClock()
+    late.advance(60_000)
+    const seal = sealer(ledger.identity, late)
+    await ledger.append([began(key), ...many(2)], seal)
+    const lying = sealer(ledger.identity, fakeClock())
+    await ledger.append(many(1), (state, drafts) => lying(lie(stateOf(state)), drafts))
+    expect(await found(disk.files())).toBe('LEDGER_CORRUPT')
+  })
+
+  it('is corrupt when it is of another ledger', async () => {
+    const disk = memoryDisk()
+    const ledger = await openOn(disk, { checkpointInterval: Infinity })
+    const ledgerId = '0'.repeat(32)
+    await ledger.append([began(key)], sealer({ origin: 'other.example/log', ledgerId }))
+    expect(await found(disk.files())).toBe('LEDGER_CORRUPT')
+  })
 })
+
+type Lie = (state: LedgerState) => LedgerState
+
+/** A copy of a live state, with its getters read. */
+function stateOf({ identity, size, time, key: signs, scope }: LedgerState): LedgerState {
+  return { identity, size, time, key: signs, scope }
+}

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Draft, isKernelError, type Stored } from '@helm-ai-kernel/core'
+import { type Disk, type Draft, isKernelError, type Stored } from '@helm-ai-kernel/core'
 import { openCheckpoint } from '@helm-ai-kernel/core/log'
 import type { Ledger } from '@helm-ai-kernel/ledger'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { fakeClock } from '../support/clock.ts'
 import { faultyDisk } from '../support/faulty-disk.ts'
 import { append, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
 import { acme, activation, began, decision } from '../support/log-entries.ts'
-import { memoryDisk } from '../support/memory-disk.ts'
+import { digests, diskError, memoryDisk } from '../support/memory-disk.ts'
 import { memoryLock } from '../support/memory-lock.ts'
 import { smallDisk } from '../support/small-disk.ts'
 
@@ -99,15 +99,17 @@ describe('one writer', () => {
     const ledger = await openOn(disk, { lock, clock })
     await append(ledger, began(key))
     await turn()
-    const before = disk.used()
+    await append(ledger, decision(acme, null))
+    const before = digests(disk.files())
     lock.steal()
     expect(await failure(append(ledger, decision(acme, null)))).toContain('took the lock')
     clock.advance(60_000)
     await turn()
     expect(ledger.health()).toMatchObject({ code: 'LEDGER_UNAVAILABLE' })
     expect(await failure(append(ledger, decision(acme, null)))).toContain('LEDGER_UNAVAILABLE')
+    expect(await failure(ledger.publish())).toContain('LEDGER_LOCKED')
     await ledger.close()
-    expect(disk.used()).toBe(before)
+    expect(digests(disk.files())).toEqual(before)
   })
 
   it('that finds another one’s bytes in its segment writes nothing more', async () => {
@@ -259,6 +261,40 @@ describe('a disk that fails', () => {
     const receipts = await audited(ledger)
     await ledger.close()
     expect(await audited(await openOn(disk))).toEqual(receipts)
+  })
+
+  it('is repaired only when nothing is under way on it any more', async () => {
+    const inner = memoryDisk()
+    const order: string[] = []
+    let slow: Promise<void> | undefined
+    const disk: Disk = {
+      ...inner,
+      list(path) {
+        order.push('repair')
+        return inner.list(path)
+      },
+      async open(path, mode) {
+        const file = await inner.open(path, mode)
+        return {
+          ...file,
+          async write(bytes, offset) {
+            if (slow !== undefined && path === 'ledger/tip') throw diskError('EIO', path)
+            await slow
+            await file.write(bytes, offset)
+            if (path.startsWith('ledger/wal')) order.push('written')
+          },
+        }
+      },
+    }
+    const ledger = await openOn(disk)
+    await append(ledger, began(key))
+    order.length = 0
+    slow = turn()
+    const refused = failure(append(ledger, decision(acme, null)))
+    await slow
+    slow = undefined
+    expect(await refused).toContain('EIO')
+    expect(order.slice(0, 2)).toEqual(['written', 'repair'])
   })
 
   it('is tried again with growing pauses, and then the ledger is well', async () => {

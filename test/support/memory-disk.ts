@@ -30,7 +30,8 @@ export interface MemoryDisk extends Disk {
   dropUnsynced(path: string): void
 }
 
-const sector = 512
+/** Smaller than any disk's, so that a note and a frame can tear too. */
+const sector = 128
 
 export function memoryDisk(files: Files = new Map()): MemoryDisk {
   const inodes = new Map([...files].map(([path, bytes]) => [path, inode(bytes)]))

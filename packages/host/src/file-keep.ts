@@ -1,6 +1,5 @@
 import type { Disk, DiskError, Keep } from '@helm-ai-kernel/core'
-
-const unfinished = '.part'
+import { replaceFile, temporarySuffix } from '@helm-ai-kernel/ledger'
 
 /** A Keep of files: each is written whole beside its place, synced, and then renamed into it. */
 export function fileKeep(disk: Disk): Keep {
@@ -8,7 +7,7 @@ export function fileKeep(disk: Disk): Keep {
   return Object.freeze({
     put(name, bytes) {
       // INVARIANT: one at a time, so that two cannot write into one unfinished file.
-      const own = last.then(() => write(name, bytes))
+      const own = last.then(() => replaceFile(disk, name, bytes))
       last = own.catch(() => undefined)
       return own
     },
@@ -31,20 +30,7 @@ export function fileKeep(disk: Disk): Keep {
       const names = await disk.list(folder.slice(0, -1))
       return names
         .map((name) => folder + name)
-        .filter((name) => name.startsWith(prefix) && !name.endsWith(unfinished))
+        .filter((name) => name.startsWith(prefix) && !name.endsWith(temporarySuffix))
     },
   } satisfies Keep)
-
-  async function write(name: string, bytes: Uint8Array): Promise<void> {
-    const beside = name + unfinished
-    const file = await disk.open(beside, 'create')
-    try {
-      await file.truncate(0)
-      await file.write(bytes, 0)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await disk.rename(beside, name)
-  }
 }

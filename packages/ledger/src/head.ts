@@ -1,5 +1,5 @@
-import { type Crypto, decodeUtf8, isKernelError, type LedgerIdentity } from '@helm-ai-kernel/core'
-import { type Checkpoint, openCheckpoint, parseCheckpoint } from '@helm-ai-kernel/core/log'
+import { type Crypto, isKernelError, type LedgerIdentity } from '@helm-ai-kernel/core'
+import { type Checkpoint, claimedCheckpoint, openCheckpoint } from '@helm-ai-kernel/core/log'
 
 /** A signed note in the ledger's folder that says how far the log once reached. */
 export interface Head {
@@ -13,8 +13,7 @@ export interface Head {
 /** Undefined when the bytes are no checkpoint at all. */
 export function readHead(path: string, note: Uint8Array): Head | undefined {
   try {
-    const text = decodeUtf8(note)
-    return { path, note, claim: parseCheckpoint(text.slice(0, text.lastIndexOf('\n\n') + 1)) }
+    return { path, note, claim: claimedCheckpoint(note) }
   } catch (error) {
     if (isKernelError(error)) return undefined
     throw error

@@ -1,8 +1,11 @@
 import type { Disk } from '@helm-ai-kernel/core'
 
+/** Ends the name of a file that is not whole yet, and may be left by a power cut. */
+export const temporarySuffix = '.tmp'
+
 /** Puts `bytes` at `path` so that after a power cut there is the old file or the new, whole. */
 export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp`
+  const temporary = path + temporarySuffix
   const file = await disk.open(temporary, 'create')
   try {
     await file.truncate(0)
