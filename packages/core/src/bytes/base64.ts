@@ -12,21 +12,26 @@ alphabet.forEach((character, value) => {
 
 /** Standard base64 with padding (RFC 4648 section 4). */
 export function encodeBase64(bytes: Uint8Array): string {
-  return decodeUtf8(base64Bytes(bytes))
+  const text = new Uint8Array(base64Length(bytes.length))
+  writeBase64(bytes, text, 0)
+  return decodeUtf8(text)
 }
 
-/** The same as ASCII bytes: cheaper by half than a string where bytes are wanted in the end. */
-export function base64Bytes(bytes: Uint8Array): Uint8Array {
-  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4).fill(padding)
-  let at = 0
+/** How many characters the encoding of so many bytes has. */
+export function base64Length(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4
+}
+
+/** The same as ASCII bytes, written into `target` from `start` on. */
+export function writeBase64(bytes: Uint8Array, target: Uint8Array, start: number): void {
+  let at = start
   for (let i = 0; i < bytes.length; i += 3) {
     const word = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    text[at++] = alphabet[word >> 18] ?? 0
-    text[at++] = alphabet[(word >> 12) & 63] ?? 0
-    if (i + 1 < bytes.length) text[at++] = alphabet[(word >> 6) & 63] ?? 0
-    if (i + 2 < bytes.length) text[at++] = alphabet[word & 63] ?? 0
+    target[at++] = alphabet[word >> 18] ?? 0
+    target[at++] = alphabet[(word >> 12) & 63] ?? 0
+    target[at++] = i + 1 < bytes.length ? (alphabet[(word >> 6) & 63] ?? 0) : padding
+    target[at++] = i + 2 < bytes.length ? (alphabet[word & 63] ?? 0) : padding
   }
-  return text
 }
 
 /** Decodes the one canonical encoding: padded, no space, unused bits zero. Throws `BYTES_INVALID`. */

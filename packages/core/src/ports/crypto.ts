@@ -10,7 +10,8 @@ export interface Signer {
 }
 
 /**
- * Hashing and Ed25519, synchronous. Every implementation has the one accept set of design 2.1:
+ * Hashing and Ed25519, synchronous; the bytes given are not kept, since the caller may write over
+ * them. Every implementation has the one accept set of design 2.1:
  * canonical A and R, A not of small order, S < L, and [S]B − [k]A encodes to R (cofactorless).
  */
 export interface Crypto {

@@ -1,11 +1,11 @@
-import { base64Bytes, decodeBase64 } from '../bytes/base64.ts'
+import { base64Length, decodeBase64, writeBase64 } from '../bytes/base64.ts'
 import type { Brand } from '../bytes/brand.ts'
 import { canonicalBytes } from '../bytes/canonical.ts'
-import { concat } from '../bytes/concat.ts'
 import type { Digest } from '../bytes/digest.ts'
 import { encodeHex } from '../bytes/hex.ts'
 import type { JsonObject } from '../bytes/json.ts'
 import { decodeCanonical } from '../bytes/scan.ts'
+import { transient } from '../bytes/transient.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
 import type { Crypto, Signer } from '../ports/crypto.ts'
@@ -39,7 +39,7 @@ const envelope =
 /** DSSE's pre-authentication encoding of a statement's bytes. */
 export function preAuthentication(payload: Uint8Array): Uint8Array {
   const { length } = payload
-  return concat(encodeUtf8(`DSSEv1 ${payloadType.length} ${payloadType} ${length} `), payload)
+  return transient(encodeUtf8(`DSSEv1 ${payloadType.length} ${payloadType} ${length} `), payload)
 }
 
 export function receiptIdOf(entryHash: Uint8Array): ReceiptId {
@@ -66,13 +66,19 @@ export function sealStatement(crypto: Crypto, signer: Signer, statement: Stateme
   }
   const signature = signer.sign(preAuthentication(payload))
   // Canonical by construction: the members stand in order and no character needs an escape.
-  const entry = concat(
-    beforePayload,
-    base64Bytes(payload),
-    encodeUtf8(`","payloadType":"${payloadType}","signatures":[{"keyid":"${signer.keyId}","sig":"`),
-    base64Bytes(signature),
-    afterSignature,
+  const between = encodeUtf8(
+    `","payloadType":"${payloadType}","signatures":[{"keyid":"${signer.keyId}","sig":"`,
   )
+  const payloadAt = beforePayload.length
+  const betweenAt = payloadAt + base64Length(payload.length)
+  const signatureAt = betweenAt + between.length
+  const afterAt = signatureAt + base64Length(signature.length)
+  const entry = new Uint8Array(afterAt + afterSignature.length)
+  entry.set(beforePayload)
+  writeBase64(payload, entry, payloadAt)
+  entry.set(between, betweenAt)
+  writeBase64(signature, entry, signatureAt)
+  entry.set(afterSignature, afterAt)
   return Object.freeze({
     entry,
     payload,

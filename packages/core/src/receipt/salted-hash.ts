@@ -1,7 +1,7 @@
 import { type Digest, digest } from '../bytes/digest.ts'
-import { concat } from '../bytes/concat.ts'
 import { canonicalBytes } from '../bytes/canonical.ts'
 import type { Json } from '../bytes/json.ts'
+import { transient } from '../bytes/transient.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import type { Crypto } from '../ports/crypto.ts'
 
@@ -18,5 +18,5 @@ const labels: Readonly<Record<Label, Uint8Array>> = {
  * the salt nobody can guess a small value from its hash.
  */
 export function saltedHash(crypto: Crypto, label: Label, salt: Uint8Array, value: Json): Digest {
-  return digest(crypto, concat(labels[label], salt, canonicalBytes(value)))
+  return digest(crypto, transient(labels[label], salt, canonicalBytes(value)))
 }
