@@ -7,10 +7,10 @@ import {
   type Seal,
   timestamp,
 } from '@helm-ai-kernel/core'
-import { type DecisionBody, digestOfReceipt } from '@helm-ai-kernel/core/receipt'
+import { digestOfReceipt } from '@helm-ai-kernel/core/receipt'
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
-import { key, openOn, sealer } from '../support/ledger.ts'
+import { asking, key, openOn, sealer } from '../support/ledger.ts'
 import { acme, activation, began, decision, identity, other } from '../support/log-entries.ts'
 import { memoryDisk } from '../support/memory-disk.ts'
 
@@ -18,13 +18,6 @@ interface Subject {
   readonly store: ReceiptStore
   readonly seal: Seal
   readonly clock: ReturnType<typeof fakeClock>
-}
-
-/** A decision that tells itself from others. */
-function asked(action: string, more: Partial<DecisionBody> = {}): Draft {
-  const { scope, body } = decision(acme, null)
-  if (body.kind !== 'decision') throw new Error('unreachable')
-  return { scope, body: { ...body, action, ...more } }
 }
 
 describe.each([
@@ -156,12 +149,12 @@ describe.each([
         clock.advance(1000)
         await store.append([draft], seal)
       }
-      await send(asked('a.read'))
-      await send(asked('a.write', { verdict: 'ALLOW', reason_code: 'ALLOWED_BY_RULE' }))
+      await send(asking('a.read'))
+      await send(asking('a.write', { verdict: 'ALLOW', reason_code: 'ALLOWED_BY_RULE' }))
       await send(decision(other, null))
       await send(activation(acme, 1))
-      await send(asked('a.read', { principal: 'user:eve', session_id: 's-1' }))
-      await send(asked('b.read', { resource: 'order:7' }))
+      await send(asking('a.read', { principal: 'user:eve', session_id: 's-1' }))
+      await send(asking('b.read', { resource: 'order:7' }))
       return async (query) => {
         const { receipts, hasMore } = await store.find({ scope: acme, limit: 100, ...query })
         const seqs = receipts.map(({ statement }) => statement.seq)

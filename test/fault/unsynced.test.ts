@@ -2,13 +2,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Disk, Stored } from '@helm-ai-kernel/core'
 import { expect, it } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
-import { append, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
+import { append, asking, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
 import { acme, began, decision } from '../support/log-entries.ts'
 import { digests, memoryDisk, type Pick } from '../support/memory-disk.ts'
 import { endingDisk } from '../support/ending-disk.ts'
 import { faultyDisk } from '../support/faulty-disk.ts'
 
-const seeds = Number(process.env['HELM_TEST_SEEDS'] ?? 50)
+const seeds = Number(process.env['HELM_TEST_SEEDS'] ?? 80)
 const lives = 4
 
 /** Numbers that look random and are the same in every run (mulberry32). */
@@ -32,7 +32,7 @@ async function work(disk: Disk, pick: Pick, tell: (receipt: Stored) => void): Pr
   }
   if ((await ledger.state()).size === 0) await send([began(key)])
   for (;;) {
-    const drafts = Array.from({ length: 1 + pick(2) }, () => decision(acme, null))
+    const drafts = Array.from({ length: 1 + pick(2) }, () => asking(`action ${pick(1e9)}`))
     await Promise.all(Array.from({ length: 1 + pick(6) }, () => send(drafts)))
     if (pick(3) === 0) clock.advance(1000)
     if (pick(4) === 0) await turn()

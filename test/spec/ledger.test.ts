@@ -5,6 +5,7 @@ import type { Ledger } from '@helm-ai-kernel/ledger'
 import { describe, expect, it } from 'vitest'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 import { nodeDisk } from '../../packages/host/src/node-disk.ts'
+import { readTip } from '../../packages/ledger/src/tip.ts'
 import { fakeClock } from '../support/clock.ts'
 import { faultyDisk } from '../support/faulty-disk.ts'
 import { append, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
@@ -167,7 +168,7 @@ describe('appending', () => {
 
 describe('reading', () => {
   it('reaches receipts that are long out of memory, by range, by seq and by id', async () => {
-    const ledger = await openOn(memoryDisk(await ledgerFiles(many(4200))))
+    const ledger = await openOn(memoryDisk(await ledgerFiles(many(2200))))
     const [old] = await ledger.read(7, 8)
     if (old === undefined) throw new Error('unreachable')
     const one = async (query: object) =>
@@ -236,6 +237,19 @@ describe('the checkpoint', () => {
     clock.advance(1000)
     await turn()
     expect(sizeOf(ledger)).toBe(4)
+  })
+})
+
+describe('the tip', () => {
+  it('covers all but the newest batch, in two slots written in turn', async () => {
+    const disk = memoryDisk()
+    const ledger = await openOn(disk)
+    await append(ledger, began(key))
+    for (let size = 2; size < 6; size++) {
+      await append(ledger, decision(acme, null))
+      const heads = (await readTip(disk)).map((head) => head?.claim.size)
+      expect(heads.sort()).toEqual([size - 2, size - 1])
+    }
   })
 })
 

@@ -16,6 +16,8 @@ export interface Fault {
 export interface FaultyDisk extends Disk {
   /** Names of the calls so far, each with its path. */
   readonly calls: readonly string[]
+  /** Calls fail from now on, counted from 0 again. */
+  fail(fault: Fault): void
   /** No call fails any more. */
   mend(): void
 }
@@ -61,6 +63,10 @@ export function faultyDisk(disk: MemoryDisk, fault?: Fault): FaultyDisk {
 
   return {
     calls,
+    fail(next) {
+      active = next
+      calls.length = 0
+    },
     mend: () => (active = undefined),
     open: async (path, mode) => wrap(path, await step('open', path, () => disk.open(path, mode))),
     rename: (from, to) => step('rename', to, () => disk.rename(from, to)),

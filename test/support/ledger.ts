@@ -8,12 +8,12 @@ import {
   type Stored,
   timestamp,
 } from '@helm-ai-kernel/core'
-import { createAudit, sealDrafts } from '@helm-ai-kernel/core/receipt'
+import { createAudit, type DecisionBody, sealDrafts } from '@helm-ai-kernel/core/receipt'
 import { type Ledger, type LedgerOptions, openLedger } from '@helm-ai-kernel/ledger'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 import { fakeClock } from './clock.ts'
 import { seededRandom } from './kernel.ts'
-import { began, signerOf } from './log-entries.ts'
+import { acme, began, decision, signerOf } from './log-entries.ts'
 import { memoryDisk, type Files } from './memory-disk.ts'
 import { memoryLock } from './memory-lock.ts'
 import { now } from './policy.ts'
@@ -39,6 +39,13 @@ export function sealer(identity: LedgerIdentity | undefined, clock: Clock = fake
   if (identity === undefined) throw new Error('a lost ledger has no identity')
   return (state, drafts) =>
     sealDrafts({ crypto, signer: key, identity, kernel: '0.0.0', now: clock.now() }, state, drafts)
+}
+
+/** A decision that tells itself from others: else the same draft in the same place is one receipt. */
+export function asking(action: string, more: Partial<DecisionBody> = {}): Draft {
+  const { scope, body } = decision(acme, null)
+  if (body.kind !== 'decision') throw new Error('unreachable')
+  return { scope, body: { ...body, action, ...more } }
 }
 
 /** Appends one draft and gives its receipt. */

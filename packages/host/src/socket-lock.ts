@@ -4,6 +4,7 @@ import fs from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Held,
   type Holder,
@@ -16,7 +17,9 @@ import {
 /** sun_path has 104 to 108 bytes, and Node cuts a longer one without a word. */
 const longestAddress = 100
 const answerTimeout = 2000
-const attempts = 5
+/** Others may be clearing the same dead lock: it takes them a moment. */
+const attempts = 200
+const pause = 5
 
 /** What the owner of a lock says to everybody who connects. */
 interface Answer extends Holder {
@@ -42,12 +45,13 @@ export function socketLock(root: string): Lock {
       const server = await serve(bound, own)
       try {
         for (let attempt = 0; attempt < attempts; attempt++) {
-          const heldBy = await clear(full)
+          const heldBy = await clear(full, bound)
           if (heldBy !== undefined) {
             server.close()
             return { heldBy }
           }
           if (await claim(bound, full, own)) return held(full, server, await identify(full))
+          await sleep(pause)
         }
         throw unusable(full, 'another process takes it again and again')
       } catch (error) {
@@ -61,25 +65,41 @@ export function socketLock(root: string): Lock {
 }
 
 /** Removes the lock of a process that is gone; says who holds it when one is not. */
-async function clear(full: string): Promise<Holder | undefined> {
+async function clear(full: string, bound: string): Promise<Holder | undefined> {
   const found = await identify(full)
   if (found === undefined) return undefined
   const answer = await ask(full)
   if (answer !== undefined) return { pid: answer.pid, host: answer.host, since: answer.since }
-  // INVARIANT: only the socket that refused is removed, never one that came in its place.
-  if ((await identify(full)) === found) await fs.rm(full, { force: true })
+  const right = `${full}.${found}`
+  if (!(await link(bound, right))) {
+    // Somebody else is at it, or was and is gone: then that name is cleared in the same way.
+    await clear(right, bound)
+    return undefined
+  }
+  // INVARIANT: a dead lock is removed only under a name made from its identity, and only if it is
+  // still the one at the path: so nobody removes the lock that came in its place.
+  try {
+    if ((await identify(full)) === found) await fs.rm(full, { force: true })
+  } finally {
+    await fs.rm(right, { force: true })
+  }
   return undefined
 }
 
 /** Whether the lock is this server's now: nobody was faster, and whoever connects reaches it. */
 async function claim(bound: string, full: string, own: Answer): Promise<boolean> {
+  return (await link(bound, full)) && (await ask(full))?.nonce === own.nonce
+}
+
+/** Gives a socket a second name; false when something has that name. */
+async function link(bound: string, name: string): Promise<boolean> {
   try {
-    await fs.link(bound, full)
+    await fs.link(bound, name)
+    return true
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
     throw error
   }
-  return (await ask(full))?.nonce === own.nonce
 }
 
 function held(full: string, server: Server, own: string | undefined): Held {
@@ -99,12 +119,13 @@ function held(full: string, server: Server, own: string | undefined): Held {
   })
 }
 
-/** Which file stands at the path; undefined when none does. */
+/** Which socket stands at the path; undefined when none does. */
 async function identify(full: string): Promise<string | undefined> {
   try {
-    const found = await fs.lstat(full)
+    const found = await fs.lstat(full, { bigint: true })
     if (!found.isSocket()) throw unusable(full, 'it is no socket; move it away')
-    return `${found.dev} ${found.ino}`
+    // An inode is used again as soon as it is free: the time tells its owners apart.
+    return `${found.ino}-${found.mtimeNs}`
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error

@@ -46,7 +46,7 @@ export function createJournal(
   )
   let size = end.size
   let ready = false
-  /** Oldest first; the last one is being written. More than one only while a batch crosses over. */
+  /** Oldest first; the last one is being written, those before it are closed by the next sync. */
   let open: OpenSegment[] = []
 
   async function begin(first: number): Promise<OpenSegment> {
@@ -113,7 +113,8 @@ export function createJournal(
       size += receipts.length
       const full = open.slice(0, -1)
       open = open.slice(-1)
-      await Promise.all(full.map(({ file }) => file.close()))
+      // Everything in them is durable: a close that fails changes nothing.
+      await Promise.allSettled(full.map(({ file }) => file.close()))
     },
     stop,
   }

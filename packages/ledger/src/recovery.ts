@@ -11,16 +11,16 @@ import { createState, type StateFold } from '@helm-ai-kernel/core/receipt'
 import type { Edge } from './batch.ts'
 import { follow, storedEntry } from './chain.ts'
 import type { Frame } from './frame.ts'
-import { type Head, isSigned } from './head.ts'
 import { type Fault, faultOf } from './fault.ts'
+import { type Head, isSigned } from './head.ts'
 import { readPublished } from './published.ts'
 import { type LogEnd, readLog } from './read-log.ts'
 import { createRecent, type Recent } from './recent.ts'
 import { readTip } from './tip.ts'
 import { createWindow, type Window } from './window.ts'
 
-/** How many of the newest receipts are kept whole in memory, about 4 kB each. */
-const keptReceipts = 2048
+/** So many of the newest receipts, at least, are kept whole in memory: some 4 kB each. */
+const keptReceipts = 1024
 
 /** What the files of a ledger say. */
 export interface Recovered {

@@ -22,8 +22,8 @@ const filters = {
 const members = Object.values(filters)
 const queries = Object.keys(filters) as readonly (keyof typeof filters)[]
 
-// A row is 12 words of 32 bits: id prefix (2), scope number, hash of each member; beside it seq and
-// time. 56 bytes a receipt, in blocks, so that a million receipts are some 60 MB and no garbage.
+// A row is 10 words of 32 bits: id prefix (2), scope number, hash of each member; beside it seq and
+// time. 56 bytes for every receipt of the ledger: 56 MB for a million, and nothing bounds it.
 const scopeColumn = 2
 const memberColumn = 3
 const columns = memberColumn + members.length
@@ -96,18 +96,20 @@ export function createWindow(): Window {
     },
     *propose(query) {
       const wanted = wantedWords(query, scopes.get(scopeKey(query.scope)))
+      if (wanted === undefined) return
       const after = query.afterSeq ?? 0
       const from = parseTimestamp(query.from ?? '') ?? -Infinity
       const to = parseTimestamp(query.to ?? '') ?? Infinity
-      const end = wanted === undefined ? 0 : size
-      for (let logIndex = 0; logIndex < end; logIndex++) {
-        const { words, numbers } = blockOf(logIndex)
-        const row = logIndex % blockRows
-        const seq = numbers[row * 2] ?? 0
-        const time = numbers[row * 2 + 1] ?? 0
-        if (seq <= after || time < from || time > to) continue
-        if (wanted?.every(([column, word]) => words[row * columns + column] === word))
-          yield logIndex
+      const end = size
+      for (let first = 0; first < end; first += blockRows) {
+        const { words, numbers } = blockOf(first)
+        const rows = Math.min(blockRows, end - first)
+        for (let row = 0; row < rows; row++) {
+          if (!hasWords(words, row * columns, wanted)) continue
+          const seq = numbers[row * 2] ?? 0
+          const time = numbers[row * 2 + 1] ?? 0
+          if (seq > after && time >= from && time <= to) yield first + row
+        }
       }
     },
     position(logIndex) {
@@ -124,17 +126,26 @@ export function createWindow(): Window {
 }
 
 /** The columns that a query fixes and their words; undefined when nothing can fit. */
-function wantedWords(
-  query: ReceiptQuery,
-  scope: number | undefined,
-): [number, number][] | undefined {
+function wantedWords(query: ReceiptQuery, scope: number | undefined): Wanted[] | undefined {
   if (scope === undefined) return undefined
-  const wanted: [number, number][] = [[scopeColumn, scope]]
-  if (query.receiptId !== undefined) wanted.push(...prefixOf(query.receiptId).entries())
+  const wanted = [{ column: scopeColumn, word: scope }]
   for (const [i, name] of queries.entries()) {
-    if (query[name] !== undefined) wanted.push([memberColumn + i, hashOf(query[name])])
+    if (query[name] !== undefined) {
+      wanted.push({ column: memberColumn + i, word: hashOf(query[name]) })
+    }
   }
-  return wanted
+  const prefix = query.receiptId === undefined ? [] : prefixOf(query.receiptId)
+  return [...wanted, ...prefix.map((word, column) => ({ column, word }))]
+}
+
+interface Wanted {
+  readonly column: number
+  readonly word: number
+}
+
+function hasWords(words: Uint32Array, at: number, wanted: readonly Wanted[]): boolean {
+  for (const { column, word } of wanted) if (words[at + column] !== word) return false
+  return true
 }
 
 function prefixOf(receiptId: string): [number, number] {
