@@ -1,7 +1,7 @@
-import type { Json } from '@helm-ai-kernel/core'
-import { decide } from '@helm-ai-kernel/core/policy'
+import type { Conditions, Json } from '@helm-ai-kernel/core'
+import { compile, decide } from '@helm-ai-kernel/core/policy'
 import { describe, expect, it } from 'vitest'
-import { facts, snapshotOf } from '../support/policy.ts'
+import { bundleOf, decodeUnsigned, facts, snapshotOf } from '../support/policy.ts'
 
 /** What `when` says of a request: an ESCALATE rule matches on true and on error, told apart by code. */
 function truth(when: Json, request: Parameters<typeof facts>[0]): boolean | 'error' {
@@ -172,5 +172,40 @@ describe('a condition that cannot be read', () => {
       snapshotOf([{ id: 'the-rule', effect: 'DENY', actions: ['*'], when }])
     expect(compile).toThrow(expect.objectContaining({ code }))
     for (const part of ['rule "the-rule"', place, phrase]) expect(compile).toThrow(part)
+  })
+})
+
+describe('a condition language that the host gives', () => {
+  const when = { cel: 'args.ok' }
+  const bundle = decodeUnsigned(bundleOf([{ id: 'r', effect: 'ALLOW', actions: ['*'], when }]))
+
+  it.each<[said: boolean | undefined, code: string]>([
+    [true, 'ALLOWED_BY_RULE'],
+    [false, 'NO_MATCHING_RULE'],
+    [undefined, 'CONDITION_ERROR'],
+  ])('is asked for each request: %s gives %s', (said, code) => {
+    const compiled: string[] = []
+    const conditions: Conditions = {
+      compile(expression) {
+        compiled.push(expression)
+        return ({ args }) => (args['ok'] === 'yes' ? said : !said)
+      },
+    }
+    const snapshot = compile(bundle, conditions)
+    expect(decide(snapshot, facts({ args: { ok: 'yes' } })).reasonCode).toBe(code)
+    expect(compiled).toEqual(['args.ok'])
+  })
+
+  it('says what it cannot compile, and the rule is named', () => {
+    const conditions: Conditions = {
+      compile() {
+        throw new Error('unexpected end of input')
+      },
+    }
+    const compiling = (): unknown => compile(bundle, conditions)
+    expect(compiling).toThrow(expect.objectContaining({ code: 'COMPILE_FAILED' }))
+    for (const part of ['rule "r"', 'rules[0].when.cel', 'unexpected end']) {
+      expect(compiling).toThrow(part)
+    }
   })
 })

@@ -1,5 +1,5 @@
 import { type KeyObject, createPrivateKey, createPublicKey, hash, sign, verify } from 'node:crypto'
-import { type Crypto, checkPublicKey, checkSeed, keyIdOf } from '@helm-ai-kernel/core'
+import { type Crypto, checkPublicKey, checkSeed, keyIdOf, nobleCrypto } from '@helm-ai-kernel/core'
 
 /** node:crypto takes Ed25519 keys as DER; these go before the 32 bytes (RFC 8410). */
 const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -16,7 +16,8 @@ export const nodeCrypto: Crypto = Object.freeze({
 
   verify(publicKey, signature, bytes) {
     const key = verifyingKey(publicKey)
-    return key !== undefined && verify(null, bytes, key, signature)
+    if (key === undefined) return false
+    return verify(null, bytes, key, signature) || verifiesWithWeakR(publicKey, signature, bytes)
   },
 
   signer(seed) {
@@ -49,6 +50,19 @@ function verifyingKey(publicKey: Uint8Array): KeyObject | undefined {
   if (keys.size >= keyLimit && oldest !== undefined) keys.delete(oldest)
   keys.set(name, key)
   return key
+}
+
+/**
+ * OpenSSL 3.5 takes no R of small order, where the accept set asks only that the equation holds. Nobody
+ * signs so, but all must agree on it: the portable implementation decides.
+ */
+function verifiesWithWeakR(
+  publicKey: Uint8Array,
+  signature: Uint8Array,
+  bytes: Uint8Array,
+): boolean {
+  const isWeak = signature.length === 64 && checkPublicKey(signature.subarray(0, 32)) !== 'ok'
+  return isWeak && nobleCrypto.verify(publicKey, signature, bytes)
 }
 
 function fromBinary(text: string): Uint8Array {
