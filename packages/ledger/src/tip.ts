@@ -24,6 +24,8 @@ export function createTip(disk: Disk, slot: number): Tip {
   return {
     async open() {
       file = await disk.open(tipPath, 'create')
+      // A killed process may have left a slot that can be read, but that no sync has reached.
+      await file.sync()
     },
     async write(note) {
       const block = new Uint8Array(slotBytes)
