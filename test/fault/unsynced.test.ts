@@ -64,7 +64,7 @@ it(`loses nothing acknowledged when power or process end anywhere, ${seeds} × $
     acknowledged += told.length
   }
   expect(acknowledged).toBeGreaterThan(seeds * lives)
-})
+}, 60_000 + seeds * 200)
 
 it('makes durable what a killed process left unsynced, before anybody reads it', async () => {
   const disk = memoryDisk(await ledgerFiles())
@@ -80,4 +80,28 @@ it('makes durable what a killed process left unsynced, before anybody reads it',
   expect((await next.read(1, 2)).length).toBe(1)
   const survivor = await openOn(memoryDisk(disk.afterPowerCut(() => 1)))
   expect(await survivor.read(1, 2)).toEqual(await next.read(1, 2))
+})
+
+it('makes durable what a killed process left in two segments, and in the tip', async () => {
+  const disk = memoryDisk(
+    await ledgerFiles(Array.from({ length: 250 }, () => decision(acme, null))),
+  )
+  let isOpen = false
+  const hangs = (call: string) => isOpen && call === 'sync'
+  const ledger = await openOn(faultyDisk(disk, { at: hangs, code: 'EIO', how: 'hang' }))
+  const { size } = await ledger.state()
+  isOpen = true
+  // One batch, which crosses into the next segment.
+  void ledger.append(
+    Array.from({ length: 12 }, () => decision(acme, null)),
+    sealer(ledger.identity),
+  )
+  for (let i = 0; i < 20; i++) await turn()
+
+  const next = await openOn(disk)
+  const kept = await next.read(size, size + 12)
+  expect(kept).toHaveLength(12)
+  const survivor = await openOn(memoryDisk(disk.afterPowerCut(() => 1)))
+  expect(survivor.health()).toBeUndefined()
+  expect(await survivor.read(size, size + 12)).toEqual(kept)
 })

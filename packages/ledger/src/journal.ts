@@ -62,13 +62,15 @@ export function createJournal(
     for (const first of await listSegments(disk)) {
       if (!durable.has(first)) await disk.remove(segmentPath(first))
     }
-    const [first, bytes] = [...durable].at(-1) ?? []
-    if (first === undefined || bytes === undefined) return
-    const file = await disk.open(segmentPath(first), 'write')
-    open.push({ first, file, bytes })
-    if ((await file.size()) > bytes) await file.truncate(bytes)
-    // A process that was killed may have left whole entries that no sync has reached.
-    await file.sync()
+    // A process that was killed may have left whole entries that no sync has reached: those of one
+    // batch, so in the last two segments at most.
+    for (const [first, bytes] of [...durable].slice(-2)) {
+      const file = await disk.open(segmentPath(first), 'write')
+      open.push({ first, file, bytes })
+      if ((await file.size()) > bytes) await file.truncate(bytes)
+      await file.sync()
+    }
+    for (const { file } of open.splice(0, open.length - 1)) await file.close()
   }
 
   async function writeParts(parts: readonly Part[]): Promise<void> {
