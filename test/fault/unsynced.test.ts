@@ -39,32 +39,36 @@ async function work(disk: Disk, pick: Pick, tell: (receipt: Stored) => void): Pr
   }
 }
 
-it(`loses nothing acknowledged when power or process end anywhere, ${seeds} × ${lives} times`, async () => {
-  const nearlyFull = await ledgerFiles(Array.from({ length: 247 }, () => decision(acme, null)))
-  let acknowledged = 0
-  for (let seed = 1; seed <= seeds; seed++) {
-    const pick = picker(seed)
-    const told: Stored[] = []
-    // Some lives cross into the next segment.
-    let disk = memoryDisk(seed % 4 === 0 ? nearlyFull : new Map())
-    for (let life = 1; life <= lives; life++) {
-      let next = disk
-      const ending = endingDisk(disk, pick(100), () => {
-        // A killed process leaves its unsynced work to the next one; a power cut leaves it to chance.
-        if (life === lives || pick(3) > 0) next = memoryDisk(disk.afterPowerCut(pick))
-      })
-      await Promise.race([ending.ended, work(ending, pick, (receipt) => told.push(receipt))])
-      disk = next
+it(
+  `loses nothing acknowledged when power or process end anywhere, ${seeds} × ${lives} times`,
+  async () => {
+    const nearlyFull = await ledgerFiles(Array.from({ length: 247 }, () => decision(acme, null)))
+    let acknowledged = 0
+    for (let seed = 1; seed <= seeds; seed++) {
+      const pick = picker(seed)
+      const told: Stored[] = []
+      // Some lives cross into the next segment.
+      let disk = memoryDisk(seed % 4 === 0 ? nearlyFull : new Map())
+      for (let life = 1; life <= lives; life++) {
+        let next = disk
+        const ending = endingDisk(disk, pick(100), () => {
+          // A killed process leaves its unsynced work to the next one; a power cut leaves it to chance.
+          if (life === lives || pick(3) > 0) next = memoryDisk(disk.afterPowerCut(pick))
+        })
+        await Promise.race([ending.ended, work(ending, pick, (receipt) => told.push(receipt))])
+        disk = next
+      }
+      const ledger = await openOn(disk)
+      const served = await audited(ledger)
+      for (const { logIndex, receiptId } of told) {
+        expect(served[logIndex]?.receiptId, `seed ${seed}`).toBe(receiptId)
+      }
+      acknowledged += told.length
     }
-    const ledger = await openOn(disk)
-    const served = await audited(ledger)
-    for (const { logIndex, receiptId } of told) {
-      expect(served[logIndex]?.receiptId, `seed ${seed}`).toBe(receiptId)
-    }
-    acknowledged += told.length
-  }
-  expect(acknowledged).toBeGreaterThan(seeds * lives)
-}, 60_000 + seeds * 200)
+    expect(acknowledged).toBeGreaterThan(seeds * lives)
+  },
+  60_000 + seeds * 200,
+)
 
 it('makes durable what a killed process left unsynced, before anybody reads it', async () => {
   const disk = memoryDisk(await ledgerFiles())
