@@ -53,21 +53,23 @@ function bareOf(
   guarded: boolean,
 ): readonly string[] {
   const once = values.length === 1 ? values : [...new Set(values)]
-  if (prefixes.length === 0) return once
-  return once.filter(
-    (value) =>
-      (guarded && hasStepUp(value)) || !prefixes.some((prefix) => value.startsWith(prefix)),
-  )
+  return once.some((value) => isCovered(value, prefixes, guarded))
+    ? once.filter((value) => !isCovered(value, prefixes, guarded))
+    : once
+}
+
+function isCovered(value: string, prefixes: readonly string[], guarded: boolean): boolean {
+  for (const prefix of prefixes) {
+    if (value.startsWith(prefix)) return !(guarded && hasStepUp(value))
+  }
+  return false
 }
 
 /** Whether `value` matches; when guarded, no prefix matches a value with a step up. */
 export function matchesPattern(patterns: Patterns, value: string, guarded: boolean): boolean {
   if (patterns.any) return true
   for (const exact of patterns.exact) if (exact === value) return true
-  for (const prefix of patterns.prefixes) {
-    if (value.startsWith(prefix)) return !(guarded && hasStepUp(value))
-  }
-  return false
+  return isCovered(value, patterns.prefixes, guarded)
 }
 
 /** The pattern that `value` matches, as an author writes it; `*` for any. The value does match. */
