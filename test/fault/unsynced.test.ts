@@ -86,7 +86,7 @@ it('makes durable what a killed process left unsynced, before anybody reads it',
   expect(await survivor.read(1, 2)).toEqual(await next.read(1, 2))
 })
 
-it('makes durable what a killed process left in two segments, and in the tip', async () => {
+it('makes durable what a killed process left in two segments', async () => {
   const disk = memoryDisk(
     await ledgerFiles(Array.from({ length: 250 }, () => decision(acme, null))),
   )
