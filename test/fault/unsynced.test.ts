@@ -109,3 +109,18 @@ it('makes durable what a killed process left in two segments', async () => {
   expect(survivor.health()).toBeUndefined()
   expect(await survivor.read(size, size + 12)).toEqual(kept)
 })
+
+it('makes durable the tip slot that a killed process left, before the other is written over', async () => {
+  const disk = memoryDisk(await ledgerFiles())
+  let isOpen = false
+  const hangs = (call: string) => isOpen && call === 'sync'
+  const ledger = await openOn(faultyDisk(disk, { at: hangs, code: 'EIO', how: 'hang' }))
+  isOpen = true
+  void append(ledger, decision(acme, null))
+  for (let i = 0; i < 20; i++) await turn()
+  const tipOnly = (files: ReturnType<typeof disk.files>) => digests(files)['ledger/tip']
+  expect(tipOnly(disk.afterPowerCut(() => 1))).not.toBe(tipOnly(disk.files()))
+
+  await openOn(disk)
+  expect(tipOnly(disk.afterPowerCut(() => 1))).toBe(tipOnly(disk.files()))
+})
