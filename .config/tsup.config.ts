@@ -35,10 +35,13 @@ export default defineConfig([
     'policy/index.ts',
     'receipt/index.ts',
     'log/index.ts',
+    'reconcile/index.ts',
   ]),
+  pack('packages/cel'),
   pack('packages/ledger'),
   pack('packages/http'),
   pack('packages/host', ['index.ts'], { platform: 'node' }),
   pack('packages/cli', ['index.ts'], { platform: 'node' }),
+  pack('adapters/kubernetes', ['index.ts'], { platform: 'node' }),
   pack('adapters/node', ['index.ts', 'main.ts'], { platform: 'node' }),
 ])

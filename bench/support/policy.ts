@@ -25,8 +25,8 @@ export function policyOf(count: number): readonly JsonObject[] {
   })
 }
 
-export function bundleBytes(count: number): Uint8Array {
-  return encodeBundle({ rules: policyOf(count) as Json }, { scope, policyEpoch: 1 })
+export function bundleBytes(count: number, policyEpoch = 1): Uint8Array {
+  return encodeBundle({ rules: policyOf(count) as Json }, { scope, policyEpoch })
 }
 
 export function snapshotOf(bytes: Uint8Array): EffectivePolicySnapshot {

@@ -37,25 +37,31 @@ function layerOf(file: string): string {
 describe('packages', () => {
   const allowed: Readonly<Record<string, readonly string[]>> = {
     'packages/core': ['@noble/ed25519', '@noble/hashes', 'canonicalize', 'valibot'],
+    'packages/cel': ['@helm-ai-kernel/core', '@bufbuild/cel', '@bufbuild/protobuf'],
     'packages/ledger': ['@helm-ai-kernel/core'],
     'packages/http': ['@helm-ai-kernel/core', 'hono'],
     'packages/host': [
+      '@helm-ai-kernel/cel',
       '@helm-ai-kernel/core',
       '@helm-ai-kernel/http',
       '@helm-ai-kernel/ledger',
+      'prom-client',
       'yaml',
       'node:',
     ],
     'packages/cli': [
+      '@helm-ai-kernel/cel',
       '@helm-ai-kernel/core',
       '@helm-ai-kernel/host',
       '@helm-ai-kernel/ledger',
       'node:',
     ],
+    'adapters/kubernetes': ['@helm-ai-kernel/core', '@helm-ai-kernel/host', 'node:'],
     'adapters/node': [
       '@helm-ai-kernel/cli',
       '@helm-ai-kernel/core',
       '@helm-ai-kernel/host',
+      '@helm-ai-kernel/kubernetes',
       '@hono/node-server',
       'hono',
       'node:',
@@ -103,6 +109,7 @@ describe('the core', () => {
       ...['error', 'reason', 'bytes', 'crypto', 'schema', 'trust', 'bundle', 'policy'],
       ...['log', 'receipt'],
     ],
+    reconcile: ['error', 'bytes', 'crypto', 'trust', 'bundle', 'policy', 'receipt', 'kernel'],
   }
 
   it('has a place in the order for every folder and file', () => {

@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
 const packages = [
-  ...['core', 'ledger', 'http', 'host', 'cli'].map((name) => `packages/${name}`),
+  ...['core', 'cel', 'ledger', 'http', 'host', 'cli'].map((name) => `packages/${name}`),
+  'adapters/kubernetes',
   'adapters/node',
 ]
 

@@ -122,6 +122,7 @@ describe.each([
       seq: 2,
       prev: digestOfReceipt(last.receiptId),
       signed: { epoch: 3, hash: hash.policy_hash },
+      signedOnly: true,
       unsigned: { epoch: 2, hash: hash.policy_hash },
     })
     expect(isDigest(state.scope(acme).prev)).toBe(true)

@@ -312,6 +312,6 @@ describe('what follows the last head', () => {
 type Lie = (state: LedgerState) => LedgerState
 
 /** A copy of a live state, with its getters read. */
-function stateOf({ identity, size, time, key: signs, scope }: LedgerState): LedgerState {
-  return { identity, size, time, key: signs, scope }
+function stateOf({ identity, size, time, key: signs, trust, scope }: LedgerState): LedgerState {
+  return { identity, size, time, key: signs, trust, scope }
 }

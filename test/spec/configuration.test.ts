@@ -201,6 +201,92 @@ describe('the configuration', () => {
     expect(configuration.policySourceKind).toBe('crd')
   })
 
+  it('reads scopes, for the control plane and for readiness', () => {
+    const acme = { tenantId: 'acme', workspaceId: 'prod' }
+    const eu = { tenantId: 'acme', workspaceId: 'prod-eu.1' }
+    expect(values()).toMatchObject({ policyScopes: undefined, readyScopes: 'runtime' })
+    expect(
+      values({ HELM_POLICY_SCOPES: 'acme/prod, acme/prod-eu.1', HELM_READY_SCOPES: 'all' }),
+    ).toMatchObject({ policyScopes: [acme, eu], readyScopes: 'all' })
+    expect(values({ HELM_READY_SCOPES: 'acme/prod' }).readyScopes).toEqual([acme])
+  })
+
+  it.each(['acme', 'acme/', '/prod', 'a/b/c', 'acme/prod,', 'acme prod', 'helm/system', 'a/../b'])(
+    'does not take %s for scopes',
+    (text) => {
+      const lines = refusal({ HELM_POLICY_SCOPES: text, HELM_READY_SCOPES: text })
+      expect(lines).toHaveLength(3)
+      expect(lines[1]).toContain('HELM_READY_SCOPES must be runtime, all, or scopes')
+      expect(lines[2]).toContain('HELM_POLICY_SCOPES must be scopes, separated by commas')
+    },
+  )
+
+  it.each([
+    'https://policy.example',
+    'https://policy.example:8443/helm/',
+    'http://localhost:8080',
+    'http://127.0.0.1',
+    'http://127.1:80',
+    'http://[::1]:9000/base',
+  ])('takes %s for the URL of a control plane', (url) => {
+    expect(values({ HELM_POLICY_CONTROLPLANE_URL: url }).policyControlplaneUrl).toBe(url)
+  })
+
+  it.each([
+    'http://policy.example',
+    'http://127.0.0.1.evil.example',
+    'http://localhost.evil.example',
+    'http://10.0.0.1',
+    'http://0.0.0.0',
+    'https://user:pass@policy.example',
+    'https://@policy.example',
+    'https://policy.example/?token=pass',
+    'https://policy.example/#pass',
+    'https://policy.example?',
+    'ftp://127.0.0.1',
+    'policy.example',
+    'https://',
+    'https:// policy.example',
+  ])('does not take %s for it, and shows no secret of it', (url) => {
+    const message = refusal({ HELM_POLICY_CONTROLPLANE_URL: url }).join()
+    expect(message).toContain('HELM_POLICY_CONTROLPLANE_URL must be an https:// URL')
+    expect(message).not.toContain('pass')
+  })
+
+  it('refuses half a control plane', () => {
+    const made = (environment: Environment): readonly string[] => {
+      try {
+        const kind = { HELM_POLICY_SOURCE_KIND: 'controlplane', ...environment }
+        parseConfiguration({ environment: kind, sources: [...sources, 'controlplane'] })
+        return []
+      } catch (error) {
+        return (error as Error).message.split('\n').slice(1)
+      }
+    }
+    const url = { HELM_POLICY_CONTROLPLANE_URL: 'https://policy.example' }
+    const mode = { HELM_POLICY_CONTROLPLANE_AUTH_MODE: 'bearerToken' }
+    const token = { HELM_POLICY_BEARER_TOKEN: 'abc' }
+    expect(made({ ...mode })).toEqual([
+      'HELM_POLICY_SOURCE_KIND=controlplane needs HELM_POLICY_CONTROLPLANE_URL',
+      'HELM_POLICY_CONTROLPLANE_AUTH_MODE=bearerToken needs HELM_POLICY_BEARER_TOKEN',
+    ])
+    expect(made({ ...url, ...token })).toEqual([
+      'HELM_POLICY_CONTROLPLANE_AUTH_MODE=serviceAccountJWT does not send HELM_POLICY_BEARER_TOKEN: ' +
+        'set the mode to bearerToken, or unset the token',
+    ])
+    expect(made(url)).toEqual([])
+    expect(made({ ...url, ...mode, ...token })).toEqual([])
+    expect(parse({ ...token }).warnings).toEqual([])
+  })
+
+  it('takes for a token what can stand in a header, and never shows it', () => {
+    for (const text of ['two words', 'z\u00fcrich', 'a\nb', 'x'.repeat(8193)]) {
+      const message = refusal({ HELM_POLICY_BEARER_TOKEN: text }).join()
+      expect(message).toContain('HELM_POLICY_BEARER_TOKEN must be 1 to 8192 visible ASCII')
+      expect(message).not.toContain(text)
+    }
+  })
+
   it('warns of every setting that has no effect yet, but not of one that asks for nothing', () => {
     const { warnings } = parse({
       HELM_ENABLE_OPENAI_PROXY: '1',

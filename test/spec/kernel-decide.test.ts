@@ -180,7 +180,7 @@ describe('a scope that is closed', () => {
     ['invalid', 'POLICY_INVALIDATED'],
   ] as const)('as %s denies until a full verification', async (status, reasonCode) => {
     const { kernel } = await readyKernel()
-    kernel.close(kernel.scope, status)
+    await kernel.authority.close(kernel.scope, status)
     expect(kernel.evaluate(read)).toMatchObject({ verdict: 'DENY', reasonCode })
     const { bytes, signature } = signedBundle()
     expect((await kernel.install(bytes, signature)).status).toBe('resumed')

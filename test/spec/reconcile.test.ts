@@ -1,137 +1,302 @@
-import { digest, KernelError, nobleCrypto as crypto, type PolicySource } from '@helm-ai-kernel/core'
+import { KernelError, nobleCrypto, scopeOf } from '@helm-ai-kernel/core'
+import { staticSource } from '@helm-ai-kernel/core/reconcile'
 import { parseSignatures } from '@helm-ai-kernel/core/bundle'
-import { createLog, parseConfiguration } from '@helm-ai-kernel/host'
 import { describe, expect, it } from 'vitest'
-import { createReconciler } from '../../packages/host/src/reconcile.ts'
-import { type SignedBundle, signedBundle, testKernel } from '../support/kernel.ts'
+import { signedBundle } from '../support/kernel.ts'
 import { scope } from '../support/policy.ts'
+import { testReconciler, turns } from '../support/reconcile.ts'
 
 const read = { principal: 'agent:a', action: 'ticket.read' }
 const minute = 60_000
-
-/** What the source does when it is asked. */
-type Offer = SignedBundle | KernelError | 'hangs'
-
-function setUp(first: Offer, environment: Record<string, string> = {}) {
-  let offer = first
-  const source: PolicySource = {
-    scopes: async () => [scope],
-    async head() {
-      if (offer === 'hangs') return new Promise(() => undefined)
-      if (offer instanceof KernelError) throw offer
-      const policyHash = digest(crypto, offer.bytes)
-      return { scope, policyEpoch: undefined, policyHash, bundleRef: '', signatures: [] }
-    },
-    async load() {
-      if (offer === 'hangs' || offer instanceof KernelError) throw new Error('no head was given')
-      const { bytes, signature } = offer
-      return { bytes, signatures: parseSignatures(signature), bundleRef: 'ref' }
-    },
-  }
-  const { kernel, clock } = testKernel()
-  const lines: { message: string; code?: string }[] = []
-  const log = createLog({
-    level: 'info',
-    format: 'json',
-    clock,
-    write: (line) => lines.push(JSON.parse(line) as { message: string }),
-  })
-  const { configuration } = parseConfiguration({ environment, sources: ['mountedFile'] })
-  const options = { kernel, source, sourceName: 'test', configuration, clock, log }
-  const reconciler = createReconciler(options)
-  const ended = new AbortController()
-  return {
-    kernel,
-    reconciler,
-    lines: () =>
-      lines.map(({ message, code }) => (code === undefined ? message : `${message}: ${code}`)),
-    start: () => reconciler.start(ended.signal),
-    end: () => ended.abort(),
-    poll: async (next: Offer = offer, ms = 10_000) => {
-      offer = next
-      clock.advance(ms)
-      await turns()
-    },
-    advance: (ms: number) => clock.advance(ms),
-  }
-}
-
-/** Lets everything that can go on go on. */
-async function turns(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
-}
-
 const unreachable = new KernelError('SOURCE_UNREACHABLE', 'the folder is gone')
+const acme = scopeOf('acme', 'prod')
+const forAcme = (epoch: number) =>
+  signedBundle(epoch, undefined, { scope: { tenant_id: 'acme', workspace_id: 'prod' } })
 
-describe('the reconciler', () => {
-  it('installs at the start, follows the source, and says each change once', async () => {
-    const { kernel, start, poll, lines, end } = setUp(signedBundle(1))
+describe('a reconciler', () => {
+  it('installs at the start, follows the source, and stops when it is told', async () => {
+    const { kernel, source, start, pass, end, attempts } = testReconciler()
+    source.offer(signedBundle(1))
     await start()
     expect(kernel.evaluate(read).verdict).toBe('ALLOW')
-    await poll()
-    await poll(signedBundle(2))
-    await poll()
+    await pass(11_000)
+    source.offer(signedBundle(2))
+    await pass(11_000)
     expect(kernel.status().policy?.policyEpoch).toBe(2)
-    expect(lines()).toEqual(['policy activated', 'policy activated'])
+    expect(attempts.map(({ status }) => status.reconcile_status)).toEqual(['ok', 'no_change', 'ok'])
     end()
-    await poll(signedBundle(3))
+    source.offer(signedBundle(3))
+    await pass(60_000)
     expect(kernel.status().policy?.policyEpoch).toBe(2)
+  })
+
+  it('says how a scope stands, in one object', async () => {
+    const { start, source, wake, clock } = testReconciler()
+    source.offer(signedBundle(4))
+    await start()
+    clock.advance(3_500)
+    const status = await wake(unreachable)
+    expect(status).toMatchObject({
+      tenant_id: 'default',
+      workspace_id: 'default',
+      reconcile_status: 'source_error',
+      reason_code: 'SOURCE_UNREACHABLE',
+      snapshot_status: 'active',
+      provenance: 'signed',
+      installed_policy_epoch: 4,
+      source: 'scripted',
+      updated: false,
+      last_attempt_at: '2026-11-22T06:00:03.500Z',
+      last_verified_at: '2026-11-22T06:00:00.000Z',
+      activated_at: '2026-11-22T06:00:00.000Z',
+      age_seconds: 3,
+      stale_in_seconds: 596,
+      consecutive_failures: 1,
+    })
+    expect(status.reason).toBe(
+      'the folder is gone: look at the settings of the policy source, and at what it has',
+    )
+    expect(status.next_poll_at).toMatch(/^2026-11-22T06:00:2[0-9]/)
+  })
+
+  it('asks a source whose bytes are installed for its head alone', async () => {
+    const { source, start, wake } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    for (let i = 0; i < 5; i++) expect((await wake()).reconcile_status).toBe('no_change')
+    expect(source.asked()).toMatchObject({ heads: 6, loads: 1 })
+  })
+
+  it('runs at most one attempt and lets one wait, however often it is woken', async () => {
+    const { source, start, reconciler } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    await Promise.all(Array.from({ length: 10_000 }, () => reconciler.wake(scope)))
+    expect(source.asked()).toMatchObject({ heads: 3, most: 1 })
   })
 
   it('keeps the last good policy while the source fails, until it is too old', async () => {
-    const { kernel, reconciler, start, poll, lines } = setUp(signedBundle(1), {
-      HELM_POLICY_ON_INVALID_UPDATE: 'deny',
-    })
+    const { kernel, source, start, wake, pass } = testReconciler({ onInvalidUpdate: 'deny' })
+    source.offer(signedBundle(1))
     await start()
-    await poll(unreachable)
-    await poll(unreachable)
-    expect(reconciler.failure()).toMatchObject({
-      code: 'SOURCE_UNREACHABLE',
-      reason: 'the folder is gone',
-    })
+    source.offer(unreachable)
+    await pass(9.9 * minute)
     expect(kernel.evaluate(read).verdict).toBe('ALLOW')
-    await poll(unreachable, 10 * minute)
+    await pass(0.2 * minute)
     expect(kernel.evaluate(read).reasonCode).toBe('POLICY_STALE')
-    await poll(signedBundle(1))
+    expect(await wake(signedBundle(1))).toMatchObject({ snapshot_status: 'active' })
     expect(kernel.evaluate(read).verdict).toBe('ALLOW')
-    expect(reconciler.failure()).toBeUndefined()
-    expect(lines()).toEqual([
-      'policy activated',
-      'policy not updated, the installed one stays: SOURCE_UNREACHABLE',
-      'policy source is good again',
-    ])
   })
 
   it('stays fresh for as long as the source says the same', async () => {
-    const { kernel, start, poll } = setUp(signedBundle(1))
+    const { kernel, source, start, pass } = testReconciler()
+    source.offer(signedBundle(1))
     await start()
-    for (let i = 0; i < 5; i++) await poll(undefined, 4 * minute)
+    for (let i = 0; i < 5; i++) await pass(4 * minute)
     expect(kernel.evaluate(read).verdict).toBe('ALLOW')
   })
 
-  it('does not wait for ever for a source that hangs', async () => {
-    const { kernel, reconciler, start, advance } = setUp('hangs')
-    const first = start()
-    await turns()
-    advance(10_000)
-    await first
-    expect(reconciler.failure()?.code).toBe('SOURCE_TIMEOUT')
-    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_NOT_READY')
+  it('cannot be kept stale by a source that hangs, nor by a machine that was suspended', async () => {
+    const { kernel, source, start, wake, pass, clock } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    source.offer('hangs')
+    await pass(11_000)
+    await pass(10_000)
+    const { reason_code, reason } = await Promise.race([wake(), pass(10_000).then(() => wake())])
+    expect([reason_code, reason]).toEqual([
+      'SOURCE_TIMEOUT',
+      'the head did not come within 10 s: look at the disk or the network behind the policy source',
+    ])
+    clock.step('wall', 10 * minute)
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_STALE')
+    clock.step('wall', -30 * minute)
+    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+    clock.step('monotonic', 10 * minute)
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_STALE')
+  })
+
+  it('polls a failing source less and less often, and a good one again as before', async () => {
+    const { source, start, pass } = testReconciler()
+    source.offer(unreachable)
+    await start()
+    for (let second = 0; second < 600; second++) await pass(1_000)
+    const failing = source.asked().heads
+    expect(failing).toBeGreaterThan(8)
+    expect(failing).toBeLessThan(16)
+    source.offer(signedBundle(1))
+    for (let second = 0; second < 130; second++) await pass(1_000)
+    expect(source.asked().heads - failing).toBeGreaterThan(6)
   })
 
   it('keeps the policy at a refused update, or denies when it is told to', async () => {
     const bad = { ...signedBundle(2), signature: signedBundle(3).signature }
-    const keeping = setUp(signedBundle(1))
+    const keeping = testReconciler()
+    keeping.source.offer(signedBundle(1))
     await keeping.start()
-    await keeping.poll(bad)
-    expect(keeping.reconciler.failure()?.code).toBe('SIGNATURE_INVALID')
+    expect(await keeping.wake(bad)).toMatchObject({
+      reason_code: 'SIGNATURE_INVALID',
+      snapshot_status: 'active',
+    })
     expect(keeping.kernel.evaluate(read).verdict).toBe('ALLOW')
 
-    const denying = setUp(signedBundle(1), { HELM_POLICY_ON_INVALID_UPDATE: 'deny' })
+    const denying = testReconciler({ onInvalidUpdate: 'deny' })
+    denying.source.offer(signedBundle(1))
     await denying.start()
-    await denying.poll(bad)
+    expect(await denying.wake(bad)).toMatchObject({ snapshot_status: 'invalid' })
     expect(denying.kernel.evaluate(read).reasonCode).toBe('POLICY_INVALIDATED')
-    await denying.poll(signedBundle(1))
-    expect(denying.kernel.evaluate(read).verdict).toBe('ALLOW')
+    expect(await denying.wake(signedBundle(1))).toMatchObject({ snapshot_status: 'active' })
+  })
+
+  it('tells the source how each attempt ended, after it ended', async () => {
+    const { source, start, wake } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    await wake({ ...signedBundle(2), signature: new Uint8Array() })
+    expect(source.settledWith.map(({ reconcile_status }) => reconcile_status)).toEqual([
+      'ok',
+      'invalid',
+    ])
   })
 })
+
+describe('rejections', () => {
+  const refusals = async (store: ReturnType<typeof testReconciler>['store']) =>
+    (await store.find({ scope, kind: 'rejection', limit: 1000 })).receipts.map(
+      ({ statement }) => statement,
+    )
+  const bad = (epoch: number) => ({ ...signedBundle(epoch), signature: signedBundle(99).signature })
+
+  it('are written once for each distinct cause, also over a restart', async () => {
+    const { source, start, wake, store } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    for (let i = 0; i < 3; i++) await wake(bad(2))
+    await wake(bad(3))
+    const again = testReconciler({}, { store })
+    again.source.offer(bad(3))
+    await again.start()
+    expect(await refusals(store)).toMatchObject([
+      { reason_code: 'SIGNATURE_INVALID', source: 'scripted' },
+      { reason_code: 'SIGNATURE_INVALID', source: 'scripted' },
+    ])
+  })
+
+  it('are at most ten an hour', async () => {
+    const { source, start, wake, store, clock } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    for (let epoch = 2; epoch < 30; epoch++) await wake(bad(epoch))
+    expect(await refusals(store)).toHaveLength(10)
+    clock.advance(61 * minute)
+    await wake(bad(31))
+    expect(await refusals(store)).toHaveLength(11)
+  })
+
+  it('are not written of a source that cannot be reached', async () => {
+    const { source, start, wake, store } = testReconciler()
+    source.offer(unreachable)
+    await start()
+    await wake()
+    expect(await refusals(store)).toEqual([])
+  })
+})
+
+describe('scopes', () => {
+  it('do not wait for one another', async () => {
+    const { kernel, source, start, reconciler, end } = testReconciler({ scopes: [scope, acme] })
+    source.offer('hangs')
+    source.offer(forAcme(1), acme)
+    void start()
+    await turns()
+    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_NOT_READY')
+    await reconciler.wake(acme)
+    expect(reconciler.statuses().map(({ snapshot_status }) => snapshot_status)).toEqual([
+      'active',
+      'no_policy',
+    ])
+    end()
+  })
+
+  it('that a listing adds are asked for, and those that vanish from it are withdrawn', async () => {
+    const { kernel, source, start, reconciler } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    source.offer(forAcme(7), acme)
+    await reconciler.wake()
+    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
+    source.list([scope])
+    await reconciler.wake()
+    expect(kernel.evaluate(read, callerOf(acme)).reasonCode).toBe('POLICY_WITHDRAWN')
+    expect(reconciler.status(acme)).toMatchObject({
+      snapshot_status: 'withdrawn',
+      reason_code: 'SOURCE_EMPTY',
+    })
+    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+    source.list(undefined)
+    source.offer(forAcme(6), acme)
+    await reconciler.wake()
+    expect(reconciler.status(acme)).toMatchObject({ reason_code: 'EPOCH_ROLLBACK' })
+    source.offer(forAcme(7), acme)
+    await reconciler.wake(acme)
+    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
+  })
+
+  it.each<[string, KernelError | 'hangs']>([
+    ['fails', unreachable],
+    ['hangs', 'hangs'],
+  ])('stay as they are while the listing %s', async (_, listing) => {
+    const { kernel, source, start, reconciler, pass } = testReconciler()
+    source.offer(signedBundle(1))
+    source.offer(forAcme(1), acme)
+    await start()
+    await reconciler.wake()
+    source.list(listing)
+    const woken = reconciler.wake()
+    await pass(10_000)
+    await pass(10_000)
+    await woken
+    expect(reconciler.listingFault()).toBeDefined()
+    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
+  })
+
+  it('that never had policy leave nothing behind when they vanish', async () => {
+    const { source, start, reconciler } = testReconciler()
+    source.offer(signedBundle(1))
+    await start()
+    for (let i = 0; i < 50; i++) {
+      source.list([scope, scopeOf('noise', `n${i}`)])
+      await reconciler.wake()
+    }
+    expect(reconciler.statuses()).toHaveLength(2)
+  })
+
+  it('of the kernel itself are not taken from a listing', async () => {
+    const { source, start, reconciler } = testReconciler()
+    source.offer(signedBundle(1))
+    source.list([scope, scopeOf('helm', 'system')])
+    await start()
+    await reconciler.wake()
+    expect(reconciler.listingFault()?.code).toBe('SCOPE_MISMATCH')
+    expect(reconciler.statuses()).toHaveLength(1)
+  })
+})
+
+describe('a static source', () => {
+  it('offers what it was given, for as long as it was', async () => {
+    const source = staticSource(nobleCrypto)
+    const { bytes, signature } = signedBundle(1)
+    source.offer(scope, bytes, parseSignatures(signature))
+    const { kernel, reconciler, start } = testReconciler({ source })
+    await start()
+    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+    source.remove(scope)
+    await reconciler.wake()
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_WITHDRAWN')
+  })
+})
+
+function callerOf(of: typeof scope) {
+  return { scope: of, surface: 'evaluate', credential: 'c', method: 'key', roles: [] } as const
+}

@@ -79,6 +79,7 @@ export async function testApp(
     clock: made.clock,
     random: seededRandom(2),
     credentials: credentialsOf(credentialInput, nodeCrypto),
+    policy: { wake: async () => undefined, status: () => undefined, statuses: () => [] },
     checkpoint: () => undefined,
     keys: async () => [],
     readiness: () => ({ ready: true, reasons: [], warnings: [] }),

@@ -24,31 +24,70 @@ export interface Response {
   readonly body: Json
 }
 
-/** GET requests to a kernel, with the caller's credential. */
+/** Members that are undefined are left out. */
+export type Query = Readonly<Record<string, string | undefined>>
+
+/** Requests to a kernel, with the caller's credential. */
 export interface KernelClient {
   readonly url: string
-  /** Any status. Throws `KERNEL_UNREACHABLE` when there is no answer in JSON. */
+  /** GET: any status. Throws `KERNEL_UNREACHABLE` when there is no answer in JSON. */
   ask(path: string): Promise<Response>
-  /** The body of a 200. Throws with the code of the problem document otherwise. */
-  get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Json>
+  /** GET: the body of a 200. Throws with the code of the problem document otherwise. */
+  get(path: string, query?: Query): Promise<Json>
+  /** POST without a body: any status, as `ask`. */
+  post(path: string, query?: Query, cancel?: AbortSignal): Promise<Response>
+  /** What an answer that is a problem document says. */
+  problem(response: Response): KernelError
 }
 
-const timeout = 10_000
+/** A kernel that is asked to do something may take 15 s before it answers. */
+const timeouts = { GET: 10_000, POST: 20_000 } as const
 const maxBytes = 64 * 1024 * 1024
 
-export async function kernelClient(name: string, given: Given, io: Io): Promise<KernelClient> {
+/** `variables` are where the key is looked for when no file is given: the first that is set counts. */
+export async function kernelClient(
+  name: string,
+  given: Given,
+  io: Io,
+  variables: readonly string[] = ['HELM_API_KEY'],
+): Promise<KernelClient> {
   const url = valueOf(given, 'url') ?? (io.env['HELM_URL'] || 'http://127.0.0.1:8080')
-  if (!/^https?:$/.test(parseUrl(url)?.protocol ?? '')) {
-    throw usage(name, 'the URL of a kernel is http:// or https:// and a host')
+  const { protocol = '', username, password } = parseUrl(url) ?? {}
+  if (!/^https?:$/.test(protocol) || username !== '' || password !== '') {
+    throw usage(name, 'the URL of a kernel is http:// or https:// and a host, without a user')
   }
-  const headers = await credentialOf(given, io)
-  return { url, ask, get }
+  const headers = await credentialOf(given, io, variables)
+  const problem = (response: Response): KernelError => problemOf(url, response)
+  return { url, ask, get, post, problem }
 
-  async function ask(path: string): Promise<Response> {
+  function ask(path: string): Promise<Response> {
+    return send('GET', path)
+  }
+
+  async function get(path: string, query?: Query): Promise<Json> {
+    const response = await send('GET', path, query)
+    if (response.status === 200) return response.body
+    throw problem(response)
+  }
+
+  function post(path: string, query?: Query, cancel?: AbortSignal): Promise<Response> {
+    return send('POST', path, query, cancel)
+  }
+
+  async function send(
+    method: keyof typeof timeouts,
+    path: string,
+    query: Query = {},
+    cancel?: AbortSignal,
+  ): Promise<Response> {
+    const members = Object.entries(query).filter(([, value]) => value !== undefined)
+    const search = new URLSearchParams(members as [string, string][]).toString()
+    const late = AbortSignal.timeout(timeouts[method])
+    const signal = cancel === undefined ? late : AbortSignal.any([late, cancel])
     try {
       // A redirect would carry the key to whomever it names.
-      const signal = AbortSignal.timeout(timeout)
-      const response = await fetch(new URL(path, url), { headers, redirect: 'error', signal })
+      const init = { method, headers, redirect: 'error', signal } as const
+      const response = await fetch(new URL(search === '' ? path : `${path}?${search}`, url), init)
       const bytes = new Uint8Array(await response.arrayBuffer())
       const limits = { maxBytes, code: 'KERNEL_UNREACHABLE', what: `the answer of ${url}` } as const
       return { status: response.status, body: decodeJson(bytes, limits) }
@@ -62,24 +101,17 @@ export async function kernelClient(name: string, given: Given, io: Io): Promise<
       )
     }
   }
-
-  async function get(
-    path: string,
-    query: Readonly<Record<string, string | undefined>> = {},
-  ): Promise<Json> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined)
-    const search = new URLSearchParams(given as [string, string][]).toString()
-    const { status, body } = await ask(search === '' ? path : `${path}?${search}`)
-    if (status === 200) return body
-    throw problemOf(url, status, body)
-  }
 }
 
-async function credentialOf(given: Given, io: Io): Promise<Record<string, string>> {
+async function credentialOf(
+  given: Given,
+  io: Io,
+  variables: readonly string[],
+): Promise<Record<string, string>> {
   const file = valueOf(given, 'api-key-file')
   const key =
     file === undefined
-      ? io.env['HELM_API_KEY']
+      ? variables.map((variable) => io.env[variable]).find((value) => value)
       : Buffer.from(await readFile(io, file))
           .toString('latin1')
           .trim()
@@ -90,7 +122,7 @@ async function credentialOf(given: Given, io: Io): Promise<Record<string, string
   return { authorization: `Bearer ${key}` }
 }
 
-function problemOf(url: string, status: number, body: Json): KernelError {
+function problemOf(url: string, { status, body }: Response): KernelError {
   const { code, detail } = isObject(body) ? body : {}
   if (!isReasonCode(code)) {
     return new KernelError('KERNEL_UNREACHABLE', `${url} answered ${status}; it may be no kernel`)

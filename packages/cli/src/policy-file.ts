@@ -1,3 +1,4 @@
+import { celConditions } from '@helm-ai-kernel/cel'
 import { noTrust, type Scope, scopeOf } from '@helm-ai-kernel/core'
 import {
   decode,
@@ -37,7 +38,7 @@ export function compileUnverified(bytes: Uint8Array): {
     now: issuedAt ?? 0,
     audience: audience?.[0],
   })
-  return { bundle, snapshot: compile(bundle) }
+  return { bundle, snapshot: compile(bundle, celConditions()) }
 }
 
 /** The scope that `--scope tenant/workspace` names; undefined without. */

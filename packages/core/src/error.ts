@@ -40,3 +40,8 @@ export class KernelError extends Error {
 export function isKernelError(error: unknown, code?: ErrorCode): error is KernelError {
   return error instanceof KernelError && (code === undefined || error.code === code)
 }
+
+/** What an error says to a person; errors of a host may be anything. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

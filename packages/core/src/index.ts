@@ -1,4 +1,4 @@
-export { type ErrorCode, isKernelError, KernelError } from './error.ts'
+export { type ErrorCode, isKernelError, KernelError, messageOf } from './error.ts'
 export {
   type DecisionCode,
   type HttpCode,
@@ -7,7 +7,7 @@ export {
   type ReasonCode,
   reasonCodes,
 } from './reason.ts'
-export { type Digest, digest, equalDigests, isDigest } from './bytes/digest.ts'
+export { type Digest, digest, digestOf, equalDigests, isDigest } from './bytes/digest.ts'
 export { parseDuration } from './bytes/duration.ts'
 export { equalBytes } from './bytes/equal.ts'
 export { decodeHex, encodeHex } from './bytes/hex.ts'
@@ -33,11 +33,11 @@ export {
 export { sameScope, type Scope, scopeKey, scopeOf, systemScope } from './trust/scope.ts'
 export type { Cancel, Clock } from './ports/clock.ts'
 export type { ConditionResult, Conditions } from './ports/conditions.ts'
-export type { Crypto, Signer } from './ports/crypto.ts'
+export type { Crypto, Hasher, Signer } from './ports/crypto.ts'
 export type { Disk, DiskError, File } from './ports/disk.ts'
 export type { Keep } from './ports/keep.ts'
 export type { Held, Holder, Lock } from './ports/lock.ts'
-export type { Loaded, PolicySource } from './ports/policy-source.ts'
+export type { PolicySource } from './ports/policy-source.ts'
 export type { Random } from './ports/random.ts'
 export type {
   Draft,
@@ -52,10 +52,13 @@ export type {
   Seal,
   Sealed,
   Stored,
+  TrustMark,
 } from './ports/receipt-store.ts'
 export type { Caller } from './kernel/caller.ts'
 export { type Guard, type GuardedCall, Refused } from './kernel/guard.ts'
-export type { InstallOptions, InstallResult, SignatureInput } from './kernel/install.ts'
+export type { Authority } from './kernel/authority.ts'
+export type { InstallOptions, SignatureInput } from './kernel/delivery.ts'
+export type { InstallResult } from './kernel/install.ts'
 export { type Answer, createKernel, type Kernel } from './kernel/kernel.ts'
 export type { KernelOptions } from './kernel/options.ts'
 export type { InstalledPolicy, PolicyStanding } from './kernel/standing.ts'

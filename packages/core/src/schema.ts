@@ -25,17 +25,21 @@ import { type GenericSchema, getDotPath, type InferOutput, safeParse } from 'val
 import type { ErrorCode } from './error.ts'
 import { KernelError } from './error.ts'
 
-/** Checks `input` against a schema, or throws a KernelError that names the first wrong member. */
+/**
+ * Checks `input` against a schema, or throws a KernelError that names the first wrong member; `place`
+ * is where the input itself stands, when it is a part of something.
+ */
 export function parse<S extends GenericSchema>(
   schema: S,
   input: unknown,
   code: ErrorCode,
   what: string,
+  place?: string,
 ): InferOutput<S> {
   const result = safeParse(schema, input, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
-  const at = getDotPath(issue) ?? what
+  const at = [place, getDotPath(issue)].filter((part) => part).join('.') || what
   const unknownMember = issue.expected === 'never'
   throw new KernelError(
     code,

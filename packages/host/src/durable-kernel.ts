@@ -10,6 +10,7 @@ import {
   timestamp,
   type TrustRoot,
 } from '@helm-ai-kernel/core'
+import { celConditions } from '@helm-ai-kernel/cel'
 import { type Fault, type Ledger, openLedger } from '@helm-ai-kernel/ledger'
 import { hostClock } from './clock.ts'
 import type { Configuration } from './configuration/index.ts'
@@ -76,6 +77,7 @@ export function createDurableKernel(
     scope,
     ...(policyAudience !== undefined && { audience: policyAudience }),
     ...(policyMaxLifetime !== undefined && { maxLifetime: policyMaxLifetime }),
+    conditions: celConditions(),
     text: (bytes) => utf8.decode(bytes),
     signatureRequired: configuration.policySignatureRequired,
     onKeyChange: onKeyChange(configuration, nodeCrypto),

@@ -4,10 +4,18 @@ import type { App } from '@helm-ai-kernel/http'
 import type { Configuration } from './configuration/index.ts'
 import type { Listener, Runtime } from './runtime.ts'
 
+/** For each listener of a server; it need not have the last two. */
+export interface PerListener<T> {
+  readonly api: T
+  readonly health: T
+  readonly internal?: T | undefined
+  readonly metrics?: T | undefined
+}
+
 /** The listeners of a server, bound. */
 export interface Listening {
   /** Where each is reached, by name: `http://127.0.0.1:8080`. */
-  readonly addresses: Readonly<Record<'api' | 'health', string>>
+  readonly addresses: PerListener<string>
   /** Takes no new request; resolves when every request that was taken is answered. */
   close(): Promise<void>
   /** Ends every connection. */
@@ -15,35 +23,58 @@ export interface Listening {
 }
 
 /**
- * Binds every listener, or none. Throws one `CONFIG_INVALID` that names each port that could not be
- * bound, and how to choose another.
+ * Binds every listener that there is an app for, or none. Throws one `CONFIG_INVALID` that names each
+ * port that could not be bound, and how to choose another.
  */
 export async function bindAll(
   runtime: Runtime,
-  apps: Readonly<Record<'api' | 'health', App>>,
-  { bindAddr: host, port, healthPort, maxConnections }: Configuration,
+  apps: PerListener<App>,
+  configuration: Configuration,
 ): Promise<Listening> {
-  const [api, health] = await Promise.allSettled([
-    runtime.listen(apps.api, { host, port, maxConnections }),
-    runtime.listen(apps.health, { host, port: healthPort, maxConnections }),
-  ])
-  if (api.status === 'fulfilled' && health.status === 'fulfilled') {
-    const bound = [api.value, health.value]
-    return {
-      addresses: { api: urlOf(host, api.value), health: urlOf(host, health.value) },
-      async close() {
-        await Promise.all(bound.map((listener) => listener.close()))
-      },
-      abort: () => bound.forEach((listener) => listener.abort()),
-    }
+  const { bindAddr: host, maxConnections } = configuration
+  const tried = await Promise.all(
+    portsOf(configuration).map(async ({ name, port, setting }) => {
+      const app = apps[name]
+      if (app === undefined) return undefined
+      try {
+        return { name, listener: await runtime.listen(app, { host, port, maxConnections }) }
+      } catch (error) {
+        return why(error, host, port, setting)
+      }
+    }),
+  )
+  const bound = tried.filter((one) => typeof one === 'object')
+  const faults = new Set(tried.filter((one) => typeof one === 'string'))
+  const abort = (): void => bound.forEach(({ listener }) => listener.abort())
+  if (faults.size > 0) {
+    abort()
+    throw new KernelError('CONFIG_INVALID', [...faults].join('\n'))
   }
-  const faults: string[] = []
-  if (api.status === 'rejected') faults.push(why(api.reason, host, port, 'HELM_PORT or --port'))
-  else api.value.abort()
-  if (health.status === 'rejected') {
-    faults.push(why(health.reason, host, healthPort, 'HELM_HEALTH_PORT'))
-  } else health.value.abort()
-  throw new KernelError('CONFIG_INVALID', faults.join('\n'))
+  const addresses = bound.map(({ name, listener }) => [name, urlOf(host, listener)])
+  return {
+    // Nothing failed, so there is one for each app.
+    addresses: Object.fromEntries(addresses) as PerListener<string>,
+    async close() {
+      await Promise.all(bound.map(({ listener }) => listener.close()))
+    },
+    abort,
+  }
+}
+
+interface Port {
+  readonly name: keyof PerListener<App>
+  readonly port: number
+  /** How to choose another. */
+  readonly setting: string
+}
+
+function portsOf({ port, healthPort, internalPort, metricsPort }: Configuration): readonly Port[] {
+  return [
+    { name: 'api', port, setting: 'HELM_PORT or --port' },
+    { name: 'health', port: healthPort, setting: 'HELM_HEALTH_PORT' },
+    { name: 'internal', port: internalPort ?? 0, setting: 'HELM_INTERNAL_PORT' },
+    { name: 'metrics', port: metricsPort, setting: 'HELM_METRICS_PORT' },
+  ]
 }
 
 /** Whether only this machine reaches the address. */

@@ -1,5 +1,20 @@
-import { type KeyObject, createPrivateKey, createPublicKey, hash, sign, verify } from 'node:crypto'
-import { type Crypto, checkPublicKey, checkSeed, keyIdOf, nobleCrypto } from '@helm-ai-kernel/core'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  hash,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
+import {
+  checkPublicKey,
+  checkSeed,
+  type Crypto,
+  type Hasher,
+  keyIdOf,
+  nobleCrypto,
+} from '@helm-ai-kernel/core'
 
 /** node:crypto takes Ed25519 keys as DER; these go before the 32 bytes (RFC 8410). */
 const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -18,6 +33,28 @@ export const nodeCrypto: Crypto = Object.freeze({
     const key = verifyingKey(publicKey)
     if (key === undefined) return false
     return verify(null, bytes, key, signature) || verifiesWithWeakR(publicKey, signature, bytes)
+  },
+
+  verifyLater(publicKey, signature, bytes) {
+    const key = verifyingKey(publicKey)
+    if (key === undefined) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      verify(null, bytes, key, signature, (error, holds) =>
+        resolve(error === null && (holds || verifiesWithWeakR(publicKey, signature, bytes))),
+      )
+    })
+  },
+
+  hasher(algorithm) {
+    const inner = createHash(algorithm)
+    const hasher: Hasher = {
+      update(bytes) {
+        inner.update(bytes)
+        return hasher
+      },
+      digest: () => new Uint8Array(inner.digest()),
+    }
+    return hasher
   },
 
   signer(seed) {

@@ -1,11 +1,15 @@
-import type { Kernel, KernelError, PolicyStanding } from '@helm-ai-kernel/core'
+import { type Kernel, type KernelError, type Scope, scopeKey } from '@helm-ai-kernel/core'
+import { type PolicyStatus, type Reconciler, remedyOf } from '@helm-ai-kernel/core/reconcile'
 import type { Finding, Readiness } from '@helm-ai-kernel/http'
 import type { Fault } from '@helm-ai-kernel/ledger'
-import type { Failure } from './reconcile.ts'
+import { policyWarnings } from './policy-warnings.ts'
 
 /** Where the parts of the server stand; read at each probe. */
 export interface Parts {
-  readonly kernel: Kernel
+  readonly kernel: Pick<Kernel, 'scope' | 'status'>
+  readonly policy: Pick<Reconciler, 'status' | 'statuses' | 'listingFault'>
+  /** Whose policy must be active (`HELM_READY_SCOPES`). */
+  readonly readyScopes: 'runtime' | 'all' | readonly Scope[]
   readonly production: boolean
   /** Why the ledger takes nothing. */
   ledgerFault(): Fault | undefined
@@ -13,16 +17,15 @@ export interface Parts {
   ledgerIsNew(): boolean
   /** Why the key does not sign in this ledger. */
   keyFault(): KernelError | undefined
-  /** Why the newest policy was not installed. */
-  policyFailure(): Failure | undefined
+  /** Why the file of the trust root is not what is in force. */
+  trustFault(): KernelError | undefined
   draining(): boolean
 }
 
 /** Whether the server may be sent requests, and if not, why and what to do (design 5.2). */
 export function readinessOf(parts: Parts): Readiness {
-  const standing = parts.kernel.status()
-  const reasons = [...draining(parts), ...ledger(parts), ...key(parts), ...policy(parts, standing)]
-  return { ready: reasons.length === 0, reasons, warnings: warningsOf(parts, standing) }
+  const reasons = [...draining(parts), ...ledger(parts), ...key(parts), ...policy(parts)]
+  return { ready: reasons.length === 0, reasons, warnings: warningsOf(parts) }
 }
 
 function draining(parts: Parts): readonly Finding[] {
@@ -43,13 +46,43 @@ function key(parts: Parts): readonly Finding[] {
   return [{ check: 'key', code: fault.code, detail: fault.message, fix }]
 }
 
-function policy(parts: Parts, { status }: PolicyStanding): readonly Finding[] {
-  if (status === 'active') return []
-  const failure = parts.policyFailure()
-  if (failure !== undefined) return [ofFailure(failure)]
-  const [code, detail] = closed[status]
+/** So many scopes are told of; the status route has the rest. */
+const maxTold = 10
+
+function policy(parts: Parts): readonly Finding[] {
+  const { policy, readyScopes, kernel } = parts
+  if (readyScopes !== 'all') {
+    const scopes = readyScopes === 'runtime' ? [kernel.scope] : readyScopes
+    return scopes
+      .flatMap((scope) => inactive(scopeKey(scope), policy.status(scope)))
+      .slice(0, maxTold)
+  }
+  const fault = policy.listingFault()
+  const listing = fault === undefined ? [] : [findingOf(fault)]
+  // What the source has withdrawn is denied on purpose.
+  const statuses = policy.statuses().filter((status) => status.snapshot_status !== 'withdrawn')
+  const found = statuses.flatMap((status) =>
+    inactive(`${status.tenant_id}/${status.workspace_id}`, status),
+  )
+  return [...listing, ...found].slice(0, maxTold)
+}
+
+/** Why a scope has no policy that decides; its last failure says most. */
+function inactive(scope: string, status: PolicyStatus | undefined): readonly Finding[] {
+  if (status?.snapshot_status === 'active') return []
+  const [code, detail] = closed[status?.snapshot_status ?? 'no_policy']
+  const fix = 'wait for the policy source, or look into the log'
+  if (status?.reason_code === undefined || status.reason_code === 'POLICY_NOT_READY') {
+    return [{ check: 'policy', code, detail: `${scope}: ${detail}`, fix }]
+  }
+  const { reason_code: cause, reason = '' } = status
   return [
-    { check: 'policy', code, detail, fix: 'wait for the policy source, or look into the log' },
+    {
+      check: 'policy',
+      code: cause,
+      detail: `${scope}: ${detail}; ${reason}`,
+      fix: remedyOf(cause),
+    },
   ]
 }
 
@@ -59,31 +92,18 @@ const closed = {
   expired: ['POLICY_EXPIRED', 'the installed policy has expired'],
   invalid: ['POLICY_INVALIDATED', 'the installed policy was invalidated'],
   withdrawn: ['POLICY_WITHDRAWN', 'the source no longer offers policy'],
-} as const satisfies Record<Exclude<PolicyStanding['status'], 'active'>, readonly string[]>
+} as const satisfies Record<Exclude<PolicyStatus['snapshot_status'], 'active'>, readonly string[]>
 
-function ofFailure({ code, reason, fix }: Failure): Finding {
-  return { check: 'policy', code, detail: reason, fix }
+function findingOf({ code, message }: KernelError): Finding {
+  return { check: 'policy', code, detail: message, fix: remedyOf(code) }
 }
 
-function warningsOf(parts: Parts, { status, policy }: PolicyStanding): readonly Finding[] {
-  const warnings: Finding[] = []
-  const failure = parts.policyFailure()
-  if (status === 'active' && failure !== undefined) warnings.push(ofFailure(failure))
-  if (policy?.provenance === 'unsigned') {
-    warnings.push({
-      check: 'policy',
-      code: 'POLICY_UNSIGNED',
-      detail: 'the installed policy is not signed: whoever can write to its source decides',
-      fix: 'sign policy, and set HELM_POLICY_TRUST_PUBLIC_KEY',
-    })
-  } else if (parts.production && policy !== undefined && policy.expiresAt === undefined) {
-    warnings.push({
-      check: 'policy',
-      code: 'POLICY_WITHOUT_EXPIRY',
-      detail: 'the installed policy never expires: an old one could be kept in its place',
-      fix: 'issue bundles with issued_at and expires_at',
-    })
-  }
+function warningsOf(parts: Parts): readonly Finding[] {
+  const { policy, kernel, production } = parts
+  const attempts = policy.status(kernel.scope) ?? {}
+  const warnings = [...policyWarnings(kernel.status(), attempts, production)]
+  const fault = parts.trustFault()
+  if (fault !== undefined) warnings.push({ ...findingOf(fault), check: 'trust' })
   if (parts.ledgerIsNew()) {
     warnings.push({
       check: 'ledger',

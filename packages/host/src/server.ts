@@ -1,6 +1,13 @@
 import process from 'node:process'
 import { type Kernel, scopeKey, scopeOf, version } from '@helm-ai-kernel/core'
-import { type AppOptions, createApp, createHealthApp, type Readiness } from '@helm-ai-kernel/http'
+import {
+  type AppOptions,
+  createApp,
+  createHealthApp,
+  createInternalApp,
+  createMetricsApp,
+  type Readiness,
+} from '@helm-ai-kernel/http'
 import { loadCredentials } from './access.ts'
 import { hostClock } from './clock.ts'
 import type { Configuration } from './configuration/index.ts'
@@ -8,16 +15,16 @@ import { createDurableKernel } from './durable-kernel.ts'
 import { keysOf } from './ledger-keys.ts'
 import { bindAll, isLoopback, type Listening } from './listening.ts'
 import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
 import { nodeCrypto } from './node-crypto.ts'
 import { waitAtMost } from './patience.ts'
+import { createPolicy } from './policy.ts'
 import { hostRandom } from './random.ts'
 import { readinessOf } from './readiness.ts'
 import { watchReadiness } from './readiness-watch.ts'
-import { createReconciler, type Failure } from './reconcile.ts'
 import { logRequests } from './request-log.ts'
 import type { Runtime } from './runtime.ts'
 import { loadSigningKey } from './signing-key.ts'
-import { hostSources } from './source/sources.ts'
 import { checkOwnKeys, loadTrust, takesUnsigned } from './trust.ts'
 
 /** A server that answers. */
@@ -38,12 +45,6 @@ const maxBodyBytes = 1024 * 1024
 /** How long the last answers and the last checkpoint may take, in ms. */
 const lastAnswers = 15_000
 const lastCheckpoint = 3_000
-
-const noSource: Failure = {
-  code: 'SOURCE_EMPTY',
-  reason: 'no policy is configured, so everything is denied',
-  fix: 'set HELM_POLICY_PATH, or --policy, to a folder or file of policy',
-}
 
 /**
  * Brings a kernel up (design 5.6): listeners, boot line, ledger, first policy. What an operator must
@@ -66,21 +67,36 @@ export async function serve(
   const durable = createDurableKernel(configuration, key, trust, scope, log)
   const { kernel, receipts } = durable
 
-  const sources = { ...hostSources, ...runtime.sources }
-  const source = sources[policySourceKind]?.({ configuration, scope, trust, crypto, receipts })
-  const reconciler =
-    source &&
-    createReconciler({ kernel, source, sourceName: policySourceKind, configuration, clock, log })
-
   const draining = new AbortController()
   const ended = new AbortController()
+  const policy = createPolicy({
+    configuration,
+    runtime,
+    durable,
+    trust,
+    signer: key.signer,
+    scope,
+    clock,
+    random: hostRandom,
+    crypto,
+    log,
+    observe: (attempt) => metrics.observePolicy(attempt),
+    ended: ended.signal,
+  })
+  const { reconciler } = policy
   const readiness = (): Readiness =>
     readinessOf({
       ...durable,
+      policy: reconciler,
+      readyScopes: configuration.readyScopes,
       production,
-      policyFailure: () => (reconciler === undefined ? noSource : reconciler.failure()),
+      trustFault: policy.trustFault,
       draining: () => draining.signal.aborted,
     })
+  const build = { version, runtime: runtime.name }
+  const { statuses } = reconciler
+  const metrics = createMetrics({ build, clock, statuses, readiness })
+  const logRequest = logRequests(log)
 
   const options: AppOptions = {
     kernel,
@@ -89,6 +105,9 @@ export async function serve(
     clock,
     random: hostRandom,
     credentials,
+    policy: reconciler,
+    wakePath: configuration.policyWakePath,
+    internalApart: configuration.internalPort !== undefined,
     checkpoint: durable.checkpoint,
     keys: () => keysOf(receipts, crypto),
     readiness,
@@ -102,10 +121,20 @@ export async function serve(
       corsOrigins: configuration.corsOrigins ?? [],
     },
     logPublic: configuration.logPublic,
-    build: { version, runtime: runtime.name },
-    report: logRequests(log),
+    build,
+    report(event) {
+      logRequest(event)
+      metrics.observeRequest(event)
+    },
   }
-  const apps = { api: createApp(options), health: createHealthApp(options) }
+  const apps = {
+    api: createApp(options),
+    health: createHealthApp(options),
+    ...(options.internalApart === true && { internal: createInternalApp(options) }),
+    ...(configuration.metricsEnabled && {
+      metrics: createMetricsApp({ ...options, metrics: metrics.render }),
+    }),
+  }
   const listening = await bindAll(runtime, apps, configuration)
   const { addresses } = listening
   log.info(`helm-ai-kernel ${version} is listening`, {
@@ -153,8 +182,7 @@ export async function serve(
 
   async function begin(): Promise<void> {
     const { policyInitialReconcileTimeout: patience } = configuration
-    const first = reconciler?.start(ended.signal) ?? Promise.resolve()
-    if ((await waitAtMost(clock, patience, first)) === 'late') {
+    if ((await waitAtMost(clock, patience, policy.start())) === 'late') {
       log.warn('the first policy is late; the server denies until it comes', {
         waited_ms: patience,
       })

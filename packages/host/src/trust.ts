@@ -1,4 +1,3 @@
-import fs from 'node:fs/promises'
 import {
   type Crypto,
   equalBytes,
@@ -10,6 +9,7 @@ import {
   type TrustRoot,
 } from '@helm-ai-kernel/core'
 import type { Configuration } from './configuration/index.ts'
+import { readTrustRoot } from './trust-watch.ts'
 
 /**
  * Who may sign policy (design 2.5): of the file, of the short form, or nobody. Throws `CONFIG_INVALID`,
@@ -18,7 +18,9 @@ import type { Configuration } from './configuration/index.ts'
 export async function loadTrust(configuration: Configuration, crypto: Crypto): Promise<TrustRoot> {
   const { policyTrustRoot: path, policyTrustPublicKey: keys } = configuration
   if (keys !== undefined) return trustKeys(keys, crypto)
-  return path === undefined ? noTrust : parseTrustRoot(await bytesOf(path), crypto)
+  return path === undefined
+    ? noTrust
+    : parseTrustRoot(await readTrustRoot(path, new AbortController().signal), crypto)
 }
 
 /**
@@ -43,15 +45,4 @@ export function takesUnsigned(
   trust: TrustRoot,
 ): boolean {
   return trust.keys.length === 0 && !policySignatureRequired
-}
-
-async function bytesOf(path: string): Promise<Uint8Array> {
-  try {
-    return await fs.readFile(path)
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    throw new KernelError('CONFIG_INVALID', `HELM_POLICY_TRUST_ROOT cannot be read: ${message}`, {
-      cause,
-    })
-  }
 }

@@ -1,12 +1,16 @@
 import { Hono } from 'hono'
-import type { AppOptions, HealthOptions } from './options.ts'
+import type { Credentials } from './auth/credentials.ts'
+import type { AppOptions, HealthOptions, InternalOptions, MetricsOptions } from './options.ts'
 import { type Resource, unknownPath, unsupportedPath } from './route.ts'
 import { checkpointResource } from './routes/log.ts'
 import { evaluateResource } from './routes/evaluate.ts'
 import { keysResource } from './routes/keys.ts'
+import { metricsResource } from './routes/metrics.ts'
+import { policyStatusResource } from './routes/policy-status.ts'
 import { probeResources } from './routes/probes.ts'
 import { receiptResources } from './routes/receipts.ts'
 import { versionResource } from './routes/version.ts'
+import { wakeResource } from './routes/wake.ts'
 import { createServe, type ServeOptions } from './serve.ts'
 
 /** A web-standard request handler: what Node, Deno, Bun and edge hosts take. */
@@ -15,7 +19,7 @@ export interface App {
   fetch(request: Request, ...host: readonly unknown[]): Response | Promise<Response>
 }
 
-/** The API (design 5.2): everything but the health, metrics and internal ports. */
+/** The API (design 5.2): everything but the health and metrics ports, and /internal where it may be. */
 export function createApp(options: AppOptions): App {
   return route(options, [
     ...probeResources(options),
@@ -23,21 +27,36 @@ export function createApp(options: AppOptions): App {
     keysResource(options),
     evaluateResource(options),
     ...receiptResources(options),
+    policyStatusResource(options),
     checkpointResource(options),
+    ...(options.internalApart === true ? [] : [wakeResource(options)]),
     unsupportedPath,
   ])
 }
 
+/** The internal port, for a kernel that keeps /internal off its API port. */
+export function createInternalApp(options: InternalOptions): App {
+  return route(options, [wakeResource(options)])
+}
+
+const open = { maxInFlight: Infinity, maxBodyBytes: 0, ratePerSecond: undefined } as const
+
 /** The health port: only what says whether the kernel works. */
 export function createHealthApp(options: HealthOptions): App {
-  return route(
-    {
-      ...options,
-      limits: { maxInFlight: Infinity, maxBodyBytes: 0, ratePerSecond: undefined },
-      bind: { loopback: false, corsOrigins: [] },
-    },
-    probeResources(options),
-  )
+  const bind = { loopback: false, corsOrigins: [] }
+  return route({ ...options, limits: open, bind }, probeResources(options))
+}
+
+const noCredentials: Credentials = Object.freeze({
+  configured: false,
+  internalConfigured: false,
+  find: () => undefined,
+})
+
+/** The metrics port: only what Prometheus scrapes. */
+export function createMetricsApp(options: MetricsOptions): App {
+  const resources = [metricsResource(options)]
+  return route({ ...options, limits: open, credentials: noCredentials }, resources)
 }
 
 /** The router picks the resource; `serve` does the rest, for unknown paths too. */

@@ -1,4 +1,4 @@
-export { type App, createApp, createHealthApp } from './app.ts'
+export { type App, createApp, createHealthApp, createInternalApp, createMetricsApp } from './app.ts'
 export { type ClientKey, parseClientKeys } from './auth/client-keys.ts'
 export {
   type Credential,
@@ -11,11 +11,15 @@ export type {
   AppOptions,
   Bind,
   Build,
+  Exposition,
   Finding,
   HealthOptions,
   HttpEvent,
+  InternalOptions,
   KeyInfo,
   Limits,
+  MetricsOptions,
+  PolicyAuthority,
   Readiness,
 } from './options.ts'
 export { type EventCode, problem, type ProblemCode } from './problem.ts'

@@ -1,4 +1,13 @@
-import type { Clock, Crypto, Kernel, KeyId, Random, ReceiptStore } from '@helm-ai-kernel/core'
+import type {
+  Clock,
+  Crypto,
+  Kernel,
+  KeyId,
+  Random,
+  ReceiptStore,
+  Verdict,
+} from '@helm-ai-kernel/core'
+import type { Reconciler } from '@helm-ai-kernel/core/reconcile'
 import type { Credentials } from './auth/credentials.ts'
 import type { EventCode } from './problem.ts'
 
@@ -10,6 +19,11 @@ export interface AppOptions {
   readonly clock: Clock
   readonly random: Random
   readonly credentials: Credentials
+  readonly policy: PolicyAuthority
+  /** Where the reconciler is woken; `/internal/policy/reconcile` when absent. */
+  readonly wakePath?: string
+  /** Whether /internal is on a port of its own (`createInternalApp`), and not on this one. */
+  readonly internalApart?: boolean
   /** The newest published checkpoint, a signed note; undefined before the first. */
   readonly checkpoint: () => Uint8Array | undefined
   /** Every key that signed in this ledger, oldest first (design 4.4). */
@@ -30,6 +44,26 @@ export type HealthOptions = Pick<
   AppOptions,
   'kernel' | 'clock' | 'random' | 'credentials' | 'readiness' | 'report'
 >
+
+/** What the internal port is made of. */
+export type InternalOptions = Pick<
+  AppOptions,
+  'credentials' | 'clock' | 'random' | 'policy' | 'wakePath' | 'limits' | 'bind' | 'report'
+>
+
+/** What the metrics port is made of. */
+export type MetricsOptions = Pick<AppOptions, 'clock' | 'random' | 'bind' | 'report'> & {
+  readonly metrics: () => Promise<Exposition>
+}
+
+/** Every metric, as text. */
+export interface Exposition {
+  readonly contentType: string
+  readonly body: string
+}
+
+/** Who alone decides which policy is installed; it can be asked, and it can be woken. */
+export type PolicyAuthority = Pick<Reconciler, 'wake' | 'status' | 'statuses'>
 
 export interface Limits {
   /** Requests with a credential that are being answered at one moment. */
@@ -89,6 +123,8 @@ export interface HttpEvent {
   readonly route: string
   /** Of the problem or of the decision. */
   readonly code: EventCode | undefined
+  /** Of the decision, when it is one. */
+  readonly verdict: Verdict | undefined
   readonly ms: number
   readonly correlationId: string
   /** What a 5xx hides from the caller. */

@@ -1,3 +1,4 @@
+import type { Verdict } from '@helm-ai-kernel/core'
 import type { EventCode } from './problem.ts'
 
 /** What a route answers; the headers that every answer has are added when it is sent. */
@@ -5,8 +6,9 @@ export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array<ArrayBuffer> | null
-  /** For the log. */
+  /** For logs and metrics. */
   readonly code?: EventCode
+  readonly verdict?: Verdict
 }
 
 const jsonHeaders = Object.freeze({ 'content-type': 'application/json' })

@@ -52,6 +52,7 @@ export function createServe(options: ServeOptions): Serve {
       method,
       route: resource.path,
       code: reply.code,
+      verdict: reply.verdict,
       ms: clock.monotonic() - begun,
       correlationId,
       cause: refusal?.cause,

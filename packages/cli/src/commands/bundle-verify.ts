@@ -1,3 +1,4 @@
+import { celConditions } from '@helm-ai-kernel/cel'
 import {
   digest,
   isKernelError,
@@ -8,7 +9,7 @@ import {
   type TrustRoot,
 } from '@helm-ai-kernel/core'
 import { decode, inspect, parseSignatures, verify } from '@helm-ai-kernel/core/bundle'
-import { compile, requireSelfTests } from '@helm-ai-kernel/core/policy'
+import { compile, requirePassed, runSelfTests } from '@helm-ai-kernel/core/policy'
 import { nodeCrypto } from '@helm-ai-kernel/host'
 import { answerChecks, checkSteps } from '../checks.ts'
 import { type Command, type Given, valueOf } from '../command.ts'
@@ -71,9 +72,9 @@ function* steps({ bytes, signatures, trust, scope, audience }: Asked): Generator
   const now = Date.now()
   const bundle = decode(verified, { now, audience })
   yield `for ${scopeKey(bundle.scope)}, epoch ${bundle.policyEpoch}, in force`
-  const snapshot = compile(bundle)
+  const snapshot = compile(bundle, celConditions())
   yield 'every pattern and condition'
-  requireSelfTests(bundle, snapshot, now)
+  requirePassed(runSelfTests(bundle, snapshot, now))
   yield `${bundle.tests.length} passed`
 }
 

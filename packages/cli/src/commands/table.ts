@@ -1,5 +1,6 @@
 import type { Commands } from '../help.ts'
 import { bundleBuild } from './bundle-build.ts'
+import { bundleDiff } from './bundle-diff.ts'
 import { bundleInspect } from './bundle-inspect.ts'
 import { bundleSign } from './bundle-sign.ts'
 import { bundleTest } from './bundle-test.ts'
@@ -10,6 +11,10 @@ import { health } from './health.ts'
 import { help } from './help.ts'
 import { keygen } from './keygen.ts'
 import { ledgerVerify } from './ledger-verify.ts'
+import { policyForget } from './policy-forget.ts'
+import { policyHint } from './policy-hint.ts'
+import { policyReconcile } from './policy-reconcile.ts'
+import { policyStatus } from './policy-status.ts'
 import { receiptsList } from './receipts-list.ts'
 import { receiptsShow } from './receipts-show.ts'
 import { version } from './version.ts'
@@ -18,6 +23,7 @@ import { version } from './version.ts'
 export function commandTable(all: () => Commands): Commands {
   return {
     'bundle build': bundleBuild,
+    'bundle diff': bundleDiff,
     'bundle inspect': bundleInspect,
     'bundle sign': bundleSign,
     'bundle test': bundleTest,
@@ -28,6 +34,10 @@ export function commandTable(all: () => Commands): Commands {
     help: help(all),
     keygen,
     'ledger verify': ledgerVerify,
+    'policy forget': policyForget,
+    'policy hint': policyHint,
+    'policy reconcile': policyReconcile,
+    'policy status': policyStatus,
     'receipts list': receiptsList,
     'receipts show': receiptsShow,
     version,

@@ -8,7 +8,7 @@ import { KernelError } from '../error.ts'
 import type { KeyId } from '../crypto/key-id.ts'
 import { sameScope, type Scope, scopeKey } from '../trust/scope.ts'
 import type { PolicyBundle } from './document.ts'
-import { parseBundle } from './parse.ts'
+import { parseBundle, parseBundleSliced } from './parse.ts'
 import { maxBundleBytes, type Provenance, type VerifiedBytes } from './verify.ts'
 
 interface Decoded extends PolicyBundle {
@@ -51,7 +51,7 @@ export function* decodeSliced(
 ): Generator<undefined, VerifiedBundle> {
   const limits = text === undefined ? bundleLimits : { ...bundleLimits, text }
   const json = yield* decodeCanonicalSliced(verified.bytes, limits)
-  const bundle = parseBundle(json)
+  const bundle = yield* parseBundleSliced(json)
   checkExpected(bundle, verified.scope, expected)
   const { policyHash, keyIds, provenance } = verified
   return Object.freeze({ ...bundle, policyHash, keyIds, provenance }) as Decoded as VerifiedBundle

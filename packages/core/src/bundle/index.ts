@@ -7,6 +7,7 @@ export {
   type BundleSignature,
   encodeSignatures,
   parseSignatures,
+  type Proof,
   signatureList,
   type Signatures,
   signBundle,

@@ -1,3 +1,4 @@
+import { finish } from '../bytes/finish.ts'
 import { isObject, type Json, type JsonObject } from '../bytes/json.ts'
 import { isTimestamp } from '../bytes/time.ts'
 import { KernelError } from '../error.ts'
@@ -6,6 +7,8 @@ import * as v from '../schema.ts'
 import { identifier, sameScope, scopeOf, systemScope } from '../trust/scope.ts'
 import type { PolicyBundle, Rule, SelfTest } from './document.ts'
 import { parseRule } from './rule.ts'
+
+const code = 'BUNDLE_MALFORMED'
 
 const time = v.custom<string>(isTimestamp, 'must be a time like 2026-11-22T06:00:00.000Z')
 const id = v.pipe(v.string(), v.regex(identifier))
@@ -17,6 +20,27 @@ const reasonCode = v.custom<ReasonCode>(
   'must be a reason code of a decision',
 )
 
+/** All of them run before a bundle is activated. */
+const maxTests = 10_000
+const list = v.custom<readonly Json[]>(Array.isArray, 'must be a list')
+
+const selfTest = v.strictObject({
+  name,
+  request: v.strictObject({
+    principal: v.string(),
+    action: v.string(),
+    resource: v.optional(v.string()),
+    session_id: v.optional(v.string()),
+    args: v.optional(jsonObject),
+    context: v.optional(jsonObject),
+  }),
+  expect: v.strictObject({
+    verdict,
+    rule_id: v.optional(v.string()),
+    reason_code: v.optional(reasonCode),
+  }),
+})
+
 const document = v.strictObject({
   type: v.literal('helm.policy-bundle/v1'),
   scope: v.strictObject({ tenant_id: id, workspace_id: id }),
@@ -27,36 +51,19 @@ const document = v.strictObject({
   resources_from: v.optional(
     v.record(name, v.pipe(v.string(), v.regex(/^args(\.[^.]{1,256}){1,16}$/))),
   ),
-  rules: v.array(v.unknown()),
-  tests: v.optional(
-    v.array(
-      v.strictObject({
-        name,
-        request: v.strictObject({
-          principal: v.string(),
-          action: v.string(),
-          resource: v.optional(v.string()),
-          session_id: v.optional(v.string()),
-          args: v.optional(jsonObject),
-          context: v.optional(jsonObject),
-        }),
-        expect: v.strictObject({
-          verdict,
-          rule_id: v.optional(v.string()),
-          reason_code: v.optional(reasonCode),
-        }),
-      }),
-    ),
-  ),
+  rules: list,
+  tests: v.optional(v.pipe(list, v.maxLength(maxTests))),
   metadata: v.optional(v.record(name, v.pipe(v.string(), v.maxLength(4096)))),
 })
 
+/** Rules or tests between two yields: about a millisecond. */
+const slice = 512
+
 /**
- * Checks the form of a decoded bundle; every level is closed. Throws `BUNDLE_MALFORMED` naming the
- * first place that is wrong.
+ * Checks the form of a decoded bundle; every level is closed. Yields between slices. Throws
+ * `BUNDLE_MALFORMED` naming the first place that is wrong.
  */
-export function parseBundle(json: Json): PolicyBundle {
-  const code = 'BUNDLE_MALFORMED'
+export function* parseBundleSliced(json: Json): Generator<undefined, PolicyBundle> {
   const bundle = v.parse(document, json, code, 'bundle')
   const scope = scopeOf(bundle.scope.tenant_id, bundle.scope.workspace_id)
   if (sameScope(scope, systemScope)) {
@@ -74,27 +81,48 @@ export function parseBundle(json: Json): PolicyBundle {
     issuedAt,
     expiresAt,
     resourcesFrom: new Map(Object.entries(bundle.resources_from ?? {})),
-    rules: rulesOf(bundle.rules as readonly Json[]),
-    tests: (bundle.tests ?? []) as readonly SelfTest[],
+    rules: yield* inSlices(bundle.rules, parseRuleAfter),
+    tests: yield* inSlices(bundle.tests ?? [], parseTest),
     metadata: bundle.metadata ?? {},
   }
 }
 
-function rulesOf(values: readonly Json[]): readonly Rule[] {
-  let before = ''
-  return values.map((value, i) => {
-    const rule = parseRule(value, i)
-    // INVARIANT: ids ascend strictly, so the same rules have one order and no id stands twice.
-    if (rule.id <= before) {
-      throw new KernelError(
-        'BUNDLE_MALFORMED',
-        `rule ids ascend strictly: "${rule.id}" stands after "${before}"`,
-        { at: `rules[${i}].id` },
-      )
-    }
-    before = rule.id
-    return rule
-  })
+/** `parseBundleSliced`, run to its end. */
+export function parseBundle(json: Json): PolicyBundle {
+  return finish(parseBundleSliced(json))
+}
+
+/** Apart from the loop over slices, because engines optimise a plain loop sooner. */
+function* inSlices<T>(
+  values: readonly Json[],
+  parse: (value: Json, i: number, before: T | undefined) => T,
+): Generator<undefined, readonly T[]> {
+  const parsed: T[] = []
+  const parseSome = (to: number): void => {
+    for (let i = parsed.length; i < to; i++) parsed.push(parse(values[i] ?? null, i, parsed[i - 1]))
+  }
+  while (parsed.length < values.length) {
+    parseSome(Math.min(parsed.length + slice, values.length))
+    yield
+  }
+  return parsed
+}
+
+function parseRuleAfter(value: Json, i: number, before: Rule | undefined): Rule {
+  const rule = parseRule(value, i)
+  // INVARIANT: ids ascend strictly, so the same rules have one order and no id stands twice.
+  if (before !== undefined && rule.id <= before.id) {
+    throw new KernelError(
+      code,
+      `rule ids ascend strictly: "${rule.id}" stands after "${before.id}"`,
+      { at: `rules[${i}].id` },
+    )
+  }
+  return rule
+}
+
+function parseTest(value: Json, i: number): SelfTest {
+  return v.parse(selfTest, value, code, 'bundle', `tests.${i}`) as SelfTest
 }
 
 function moment(text: string | undefined): number | undefined {

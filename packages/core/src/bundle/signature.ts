@@ -1,11 +1,12 @@
 import { decodeJson } from '../bytes/decode.ts'
+import type { Steps } from '../bytes/finish.ts'
 import { decodeHex, encodeHex } from '../bytes/hex.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
-import type { Crypto, Signer } from '../ports/crypto.ts'
+import type { Signer } from '../ports/crypto.ts'
 import * as v from '../schema.ts'
 import { isKeyId, type KeyId } from '../crypto/key-id.ts'
-import { keysFor, type TrustRoot } from '../trust/root.ts'
+import { keysFor, type TrustKey, type TrustRoot } from '../trust/root.ts'
 import type { Scope } from '../trust/scope.ts'
 
 /** One signature; `keyId` is a hint, and absent in the one-line form. */
@@ -73,17 +74,29 @@ export function signBundle(bytes: Uint8Array, signer: Signer): BundleSignature {
   return { keyId: signer.keyId, signature: signer.sign(bytes) }
 }
 
+/** A signature that was found good, and whose it is. */
+export interface Proof {
+  readonly keyId: KeyId
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array
+  /** 64 bytes. */
+  readonly signature: Uint8Array
+}
+
+/** Whether a signature is of this key over the bytes in question; may yield between slices of them. */
+export type Verifies = (publicKey: Uint8Array, signature: Uint8Array) => Steps<boolean> | boolean
+
 /**
- * The distinct keys, allowed for `scope`, that signed `bytes`; at least the root's threshold. Throws
- * `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `KEY_UNTRUSTED` or `THRESHOLD_NOT_MET`.
+ * The good signatures among those that came, of keys allowed for `scope`: at least as many distinct
+ * keys as the root's threshold. Throws `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `KEY_UNTRUSTED` or
+ * `THRESHOLD_NOT_MET`.
  */
-export function verifySignatures(
-  bytes: Uint8Array,
+export function* verifySignatures(
   signatures: Signatures,
   root: TrustRoot,
   scope: Scope,
-  crypto: Crypto,
-): readonly KeyId[] {
+  verifies: Verifies,
+): Steps<readonly Proof[]> {
   if (signatures.length === 0) {
     throw new KernelError(
       'SIGNATURE_MISSING',
@@ -91,14 +104,14 @@ export function verifySignatures(
     )
   }
   const allowed = keysFor(root, scope)
-  const signed = new Set<KeyId>()
+  const proofs = new Map<KeyId, Proof>()
   let known = 0
   for (const { keyId, signature } of signatures) {
     const candidates = keyId === undefined ? allowed : allowed.filter((key) => key.keyId === keyId)
     if (keyId !== undefined && candidates.length === 0) continue
     known++
-    const signer = candidates.find((key) => crypto.verify(key.publicKey, signature, bytes))
-    if (signer === undefined) {
+    const proof = yield* proofOf(signature, candidates, verifies)
+    if (proof === undefined) {
       throw new KernelError(
         'SIGNATURE_INVALID',
         keyId === undefined
@@ -106,7 +119,7 @@ export function verifySignatures(
           : `the signature of ${keyId} is not over these bytes`,
       )
     }
-    signed.add(signer.keyId)
+    proofs.set(proof.keyId, proof)
   }
   if (known === 0) {
     throw new KernelError(
@@ -114,13 +127,25 @@ export function verifySignatures(
       'no signature is by a key that the trust root allows for this scope',
     )
   }
-  if (signed.size < root.threshold) {
+  if (proofs.size < root.threshold) {
     throw new KernelError(
       'THRESHOLD_NOT_MET',
-      `${root.threshold} distinct keys must sign, ${signed.size} did`,
+      `${root.threshold} distinct keys must sign, ${proofs.size} did`,
     )
   }
-  return [...signed].sort()
+  return [...proofs.values()].sort((a, b) => (a.keyId < b.keyId ? -1 : 1))
+}
+
+function* proofOf(
+  signature: Uint8Array,
+  candidates: readonly TrustKey[],
+  verifies: Verifies,
+): Steps<Proof | undefined> {
+  for (const { keyId, publicKey } of candidates) {
+    const answer = verifies(publicKey, signature)
+    if (typeof answer === 'boolean' ? answer : yield* answer) return { keyId, publicKey, signature }
+  }
+  return undefined
 }
 
 function signatureBytes(hex: string): Uint8Array {

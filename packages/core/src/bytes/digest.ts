@@ -11,7 +11,12 @@ const form = /^sha256:[0-9a-f]{64}$/
 
 /** The digest of `bytes`. */
 export function digest(crypto: Crypto, bytes: Uint8Array): Digest {
-  return `sha256:${encodeHex(crypto.sha256(bytes))}` as Digest
+  return digestOf(crypto.sha256(bytes))
+}
+
+/** The digest that a SHA-256 hash, 32 bytes, is written as. */
+export function digestOf(sha256: Uint8Array): Digest {
+  return `sha256:${encodeHex(sha256)}` as Digest
 }
 
 /** Narrows a string that has the form of a digest. */

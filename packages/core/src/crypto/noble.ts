@@ -17,20 +17,14 @@ const L = Point.CURVE().n
 export const nobleCrypto: Crypto = Object.freeze({
   sha256,
 
-  // noble's own verify is cofactored even when strict; RFC 8032 lets a verifier choose, and
-  // node:crypto chose otherwise. So this is the cofactorless equation, from noble's points.
   verify(publicKey, signature, bytes) {
-    if (signature.length !== 64 || checkPublicKey(publicKey) !== 'ok') return false
+    if (signature.length !== 64) return false
     const R = signature.subarray(0, 32)
-    const S = littleEndian(signature.subarray(32))
-    if (S >= L) return false
-    const k = littleEndian(sha512.create().update(R).update(publicKey).update(bytes).digest()) % L
-    const A = Point.fromBytes(publicKey)
-    const expected = Point.BASE.multiply(S, false).subtract(A.multiply(k, false))
-    // INVARIANT: bytes are compared, not points. `expected` encodes canonically, so an R that does
-    // not, or is no point at all, equals nothing.
-    return equalBytes(expected.toBytes(), R)
+    const hash = sha512.create().update(R).update(publicKey).update(bytes).digest()
+    return verifyChallenge(publicKey, signature, hash)
   },
+
+  hasher: (algorithm) => hashers[algorithm].create(),
 
   signer(seed) {
     checkSeed(seed)
@@ -40,6 +34,29 @@ export const nobleCrypto: Crypto = Object.freeze({
     return Object.freeze({ keyId, publicKey, sign: (bytes: Uint8Array) => sign(bytes, secret) })
   },
 } satisfies Crypto)
+
+const hashers = { sha256, sha512 }
+
+/**
+ * The end of an Ed25519 verification, given SHA-512(R ‖ A ‖ message): so that a long message can be
+ * hashed in slices. noble's own verify is cofactored even when strict; RFC 8032 lets a verifier choose,
+ * and node:crypto chose otherwise. So this is the cofactorless equation, from noble's points.
+ */
+export function verifyChallenge(
+  publicKey: Uint8Array,
+  signature: Uint8Array,
+  hash: Uint8Array,
+): boolean {
+  if (signature.length !== 64 || checkPublicKey(publicKey) !== 'ok') return false
+  const S = littleEndian(signature.subarray(32))
+  if (S >= L) return false
+  const k = littleEndian(hash) % L
+  const A = Point.fromBytes(publicKey)
+  const expected = Point.BASE.multiply(S, false).subtract(A.multiply(k, false))
+  // INVARIANT: bytes are compared, not points. `expected` encodes canonically, so an R that does
+  // not, or is no point at all, equals nothing.
+  return equalBytes(expected.toBytes(), signature.subarray(0, 32))
+}
 
 export type PublicKeyCheck =
   'ok' | 'not a point of the curve' | 'of small order' | 'not canonically encoded'

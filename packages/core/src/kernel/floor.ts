@@ -1,3 +1,4 @@
+import type { Provenance } from '../bundle/verify.ts'
 import { KernelError } from '../error.ts'
 import type { EffectivePolicySnapshot } from '../policy/snapshot.ts'
 import type { Mark, ScopeState } from '../ports/receipt-store.ts'
@@ -8,24 +9,25 @@ const maxStep = 2 ** 32
 
 /**
  * Holds a policy to the epochs that its scope has seen (design 3.2, step 7): signed policy to signed
- * activations and the trust root's floor, unsigned policy to unsigned activations, and nothing unsigned
- * after something signed. `same` is the newest activation again. Throws `SIGNATURE_MISSING`,
- * `EPOCH_ROLLBACK`, `EPOCH_EQUIVOCATION` or `EPOCH_JUMP`.
+ * activations, the policy that is held and the trust root's floor; unsigned policy to unsigned ones, and
+ * nothing unsigned after something signed. `same` is the newest activation again. Throws
+ * `SIGNATURE_MISSING`, `EPOCH_ROLLBACK`, `EPOCH_EQUIVOCATION` or `EPOCH_JUMP`.
  */
 export function checkFloor(
   policy: Pick<EffectivePolicySnapshot, 'policyEpoch' | 'policyHash' | 'provenance' | 'scope'>,
   state: ScopeState,
   epochFloors: ReadonlyMap<string, number>,
+  held?: EffectivePolicySnapshot,
 ): 'new' | 'same' {
   const { policyEpoch, policyHash, scope } = policy
   const signed = policy.provenance === 'signed'
-  if (!signed && state.signed !== undefined) {
+  if (!signed && state.signedOnly) {
     throw new KernelError(
       'SIGNATURE_MISSING',
-      'this scope had signed policy, so an unsigned bundle is refused: configure the trust key again and sign it',
+      'this scope had signed policy, so an unsigned bundle is refused: configure the trust key again and sign it, or run policy forget',
     )
   }
-  const mark: Mark | undefined = signed ? state.signed : state.unsigned
+  const mark = highest(signed ? state.signed : state.unsigned, markOf(held, policy.provenance))
   const floor = Math.max(mark?.epoch ?? 0, signed ? (epochFloors.get(scopeKey(scope)) ?? 0) : 0)
   if (policyEpoch < floor) {
     throw new KernelError(
@@ -45,4 +47,17 @@ export function checkFloor(
     'EPOCH_EQUIVOCATION',
     `policy_epoch ${policyEpoch} was activated as ${mark.hash}, this bundle is ${policyHash}: build it with a higher epoch`,
   )
+}
+
+/** What is installed counts where the ledger does not know of it: one that was lost, or made anew. */
+function markOf(
+  held: EffectivePolicySnapshot | undefined,
+  provenance: Provenance,
+): Mark | undefined {
+  if (held?.provenance !== provenance) return undefined
+  return { epoch: held.policyEpoch, hash: held.policyHash }
+}
+
+function highest(a: Mark | undefined, b: Mark | undefined): Mark | undefined {
+  return (a?.epoch ?? 0) >= (b?.epoch ?? 0) ? a : b
 }

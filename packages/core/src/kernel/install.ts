@@ -1,202 +1,204 @@
-import { type BundleRef } from '../bundle/document.ts'
 import { checkExpected, decodeSliced, type Expectation } from '../bundle/decode.ts'
-import { encodeSignatures, parseSignatures, type Signatures } from '../bundle/signature.ts'
+import type { BundleRef } from '../bundle/document.ts'
+import type { Head } from '../bundle/head.ts'
+import type { Proof } from '../bundle/signature.ts'
 import {
-  maxBundleBytes,
   type UnverifiedBundle,
-  verify,
-  type VerifiedBytes,
+  type Verification,
+  verifyAgain,
+  verifySliced,
 } from '../bundle/verify.ts'
-import type { Digest } from '../bytes/digest.ts'
-import { encodeUtf8 } from '../bytes/utf8.ts'
-import { KernelError } from '../error.ts'
-import type { Cell, Installed } from '../policy/cell.ts'
+import { KernelError, messageOf } from '../error.ts'
+import type { Cell, Installed, Standing } from '../policy/cell.ts'
 import { compileSliced } from '../policy/compile.ts'
-import { requireSelfTests } from '../policy/self-test.ts'
+import { requirePassed, runSelfTestsSliced } from '../policy/self-test.ts'
 import type { EffectivePolicySnapshot } from '../policy/snapshot.ts'
 import type { Crypto } from '../ports/crypto.ts'
-import type { Keep } from '../ports/keep.ts'
-import type { Mark, ScopeState } from '../ports/receipt-store.ts'
-import type { ActivationBody } from '../receipt/statement.ts'
-import type { Scope } from '../trust/scope.ts'
+import type { ScopeState } from '../ports/receipt-store.ts'
+import { type Scope, scopeKey } from '../trust/scope.ts'
+import { createActivation } from './activate.ts'
+import type { InstallOptions } from './delivery.ts'
 import { checkFloor } from './floor.ts'
+import type { Kept, KeptPolicy } from './kept.ts'
 import type { KernelOptions } from './options.ts'
 import type { Recorder } from './recorder.ts'
-
-/** Where a bundle came from, and what the head said of it. */
-export interface InstallOptions {
-  readonly scope?: Scope
-  /** Of the head: what the bytes must hash to, and the epoch they must say. */
-  readonly policyHash?: Digest
-  readonly policyEpoch?: number
-  /** For the activation receipt. Default `install` and empty. */
-  readonly source?: string
-  readonly bundleRef?: string
-  /** Ms without a new verification after which the policy is stale. Default: it never is. */
-  readonly maxAge?: number
-}
+import type { TrustHolder } from './trust-holder.ts'
+import { createTurns } from './turns.ts'
 
 /** What an install did: `activated` is new policy, `resumed` was active before, in an earlier process. */
 export interface InstallResult extends BundleRef {
   readonly status: 'activated' | 'resumed' | 'no_change'
 }
 
-/** The bytes of a `.sig` file, its text, or signatures that were read before. */
-export type SignatureInput = Uint8Array | string | Signatures
+/** The steps of an install (design 3.2, 3 to 9). */
+export interface Installer {
+  /**
+   * Each step refuses with its own code; the swap is the last one and one assignment, so an install
+   * that fails changes nothing. The bytes must not be changed meanwhile.
+   */
+  install(
+    cell: Cell,
+    scope: Scope,
+    bundle: UnverifiedBundle,
+    options: InstallOptions,
+  ): Promise<InstallResult>
+  /**
+   * Verifies again what is installed, when that is what the head names (step 3). Undefined when it is
+   * not, or when only the bytes can tell: load them.
+   */
+  confirm(
+    cell: Cell,
+    scope: Scope,
+    head: Pick<Head, 'policyHash' | 'policyEpoch' | 'signatures'>,
+    options: InstallOptions,
+  ): Promise<InstallResult | undefined>
+  /** Installs what was kept, with the age that it has. */
+  restore(cell: Cell, scope: Scope, kept: KeptPolicy, maxAge: number): Promise<InstallResult>
+}
 
-export type Installer = (
-  cell: Cell,
-  scope: Scope,
-  bundle: UnverifiedBundle,
-  options: InstallOptions,
-) => Promise<InstallResult>
+/** How far the age that is kept may lag behind the true one, in ms. */
+const maxLag = 60_000
 
-/** Longest run of an install's own work between two turns of the host's event loop, in ms. */
-const turn = 4
-
-/**
- * The steps of an install (design 3.2, 4 to 9). Each refuses with its own code; the swap is the last
- * step and one assignment, so an install that fails changes nothing.
- */
 export function createInstaller(
   options: KernelOptions,
   crypto: Crypto,
   recorder: Recorder,
+  trust: TrustHolder,
+  kept: Kept | undefined,
 ): Installer {
-  const { trust, clock, store, conditions, keep } = options
-  const signatureRequired = options.signatureRequired ?? false
+  const { clock, store, conditions } = options
+  const turns = createTurns(clock)
+  const activate = createActivation(recorder)
+  /** By scope: the verification time that the disk has. */
+  const keptAt = new Map<string, number>()
 
-  return async (cell, scope, unverified, given) => {
-    const verified = verify(unverified, { trust, scope, signatureRequired }, crypto)
-    await recorder.begin()
-    const expected: Expectation = {
-      now: recorder.now(),
-      policyEpoch: given.policyEpoch,
-      audience: options.audience,
-      maxLifetime: options.maxLifetime,
-    }
+  return {
+    install: (cell, scope, bundle, given) => install(cell, scope, bundle, given),
+    restore(cell, scope, { bundle, source, bundleRef, ...times }, maxAge) {
+      keptAt.set(scopeKey(scope), times.verifiedAt)
+      return install(cell, scope, bundle, { source, bundleRef, maxAge }, times)
+    },
+    async confirm(cell, scope, { policyHash, policyEpoch, signatures }, given) {
+      const standing = cell.read()
+      if (standing.status !== 'active') return undefined
+      const { snapshot } = standing
+      if (snapshot.policyHash !== policyHash) return undefined
+      if (policyEpoch !== undefined && policyEpoch !== snapshot.policyEpoch) return undefined
+      await trust.begin()
+      let proofs: readonly Proof[]
+      try {
+        proofs = verifyAgain(signatures, standing.proofs, verificationOf(scope))
+      } catch {
+        return undefined
+      }
+      return confirmed(cell, standing, { signatures, proofs }, given)
+    },
+  }
+
+  async function install(
+    cell: Cell,
+    scope: Scope,
+    unverified: UnverifiedBundle,
+    given: InstallOptions,
+    times?: Pick<KeptPolicy, 'verifiedAt' | 'activatedAt'>,
+  ): Promise<InstallResult> {
+    const verified = await turns(verifySliced(unverified, verificationOf(scope), crypto))
+    await trust.begin()
+    const { signatures, proofs } = verified
     const standing = cell.read()
     if (standing.status === 'active' && standing.snapshot.policyHash === verified.policyHash) {
-      checkExpected(standing.snapshot, scope, expected)
-      requireFloor(standing.snapshot, (await store.state()).scope(scope))
-      cell.swap(installed(standing.snapshot, given))
-      return result('no_change', standing.snapshot)
+      return confirmed(cell, standing, verified, given)
     }
-    const bundle = await inTurns(decodeSliced(verified, expected, options.text))
-    requireFloor(bundle, (await store.state()).scope(scope))
-    const snapshot = await inTurns(compileSliced(bundle, conditions))
-    requireSelfTests(bundle, snapshot, expected.now)
-    if (keep !== undefined) await keepBundle(keep, verified, unverified.signatures)
-    const status = await activate(snapshot, given)
-    cell.swap(installed(snapshot, given))
+    const expected = expectationOf(given)
+    const bundle = await turns(decodeSliced(verified, expected, options.text))
+    const held = standing.status === 'no_policy' ? undefined : standing.snapshot
+    await requireFloor(bundle, held)
+    const snapshot = await turns(compileSliced(bundle, conditions))
+    requirePassed(await turns(runSelfTestsSliced(bundle, snapshot, expected.now)))
+    const state = { ...ageOf(snapshot, given, times), signatures, proofs }
+    if (times === undefined) {
+      await kept?.putBundle(snapshot.policyHash, verified.bytes, signatures)
+      await keep(state, given)
+    }
+    const status = await activate(snapshot, given, () => requireFloor(snapshot, held))
+    // The trust root may have been replaced meanwhile: revocation is immediate.
+    verifyAgain(signatures, proofs, verificationOf(scope))
+    cell.swap(state)
     return result(status, snapshot)
   }
 
-  function requireFloor(
-    policy: Pick<EffectivePolicySnapshot, 'policyEpoch' | 'policyHash' | 'provenance' | 'scope'>,
-    state: ScopeState,
-  ): 'new' | 'same' {
-    return checkFloor(policy, state, trust.epochFloor)
-  }
-
-  async function activate(
-    snapshot: EffectivePolicySnapshot,
+  /** What is installed was verified again: only its time moves. */
+  async function confirmed(
+    cell: Cell,
+    standing: Standing & Installed,
+    { signatures, proofs }: Pick<Installed, 'signatures' | 'proofs'>,
     given: InstallOptions,
-  ): Promise<'activated' | 'resumed'> {
-    const { scope, policyEpoch, policyHash, keyIds, provenance } = snapshot
-    for (;;) {
-      const state = (await store.state()).scope(scope)
-      if (requireFloor(snapshot, state) === 'same') return 'resumed'
-      const signed = provenance === 'signed'
-      const previous = (signed ? state.signed : undefined) ?? state.unsigned
-      const body: ActivationBody = {
-        kind: 'activation',
-        policy_epoch: policyEpoch,
-        policy_hash: policyHash,
-        signed,
-        key_ids: keyIds,
-        source: given.source ?? 'install',
-        bundle_ref: given.bundleRef ?? '',
-        previous_epoch: previous?.epoch ?? null,
-        previous_hash: previous?.hash ?? null,
-      }
-      // Decided again in the store's critical section: another replica may have moved the floor.
-      const receipt = await recorder.record({ scope, body }, (now) =>
-        hasMoved(now, state) ? 'POLICY_BEHIND' : undefined,
-      )
-      if ('statement' in receipt) return 'activated'
+  ): Promise<InstallResult> {
+    const { snapshot, activatedAt } = standing
+    checkExpected(snapshot, snapshot.scope, expectationOf(given))
+    await requireFloor(snapshot, snapshot)
+    const now = recorder.now()
+    const next = ageOf(snapshot, given, { verifiedAt: now, activatedAt })
+    if (cell.read() !== standing) {
+      throw new KernelError('POLICY_INVALIDATED', 'the policy was closed while it was verified')
     }
+    cell.swap({ ...next, signatures, proofs })
+    const lag = now - (keptAt.get(scopeKey(snapshot.scope)) ?? -Infinity)
+    if (lag >= Math.min(maxLag, next.maxAge / 10)) {
+      // A restart would then take the policy for older than it is, which is safe.
+      await keep(next, given).catch((error: unknown) => options.warn?.(messageOf(error)))
+    }
+    return result('no_change', snapshot)
   }
 
-  function installed(
+  function verificationOf(scope: Scope): Verification {
+    const signatureRequired = options.signatureRequired ?? false
+    return { trust: trust.current(), scope, signatureRequired }
+  }
+
+  function expectationOf({ policyEpoch }: InstallOptions): Expectation {
+    const { audience, maxLifetime } = options
+    return { now: recorder.now(), policyEpoch, audience, maxLifetime }
+  }
+
+  async function requireFloor(
+    policy: Parameters<typeof checkFloor>[0],
+    held: EffectivePolicySnapshot | undefined,
+  ): Promise<ScopeState> {
+    const state = (await store.state()).scope(policy.scope)
+    checkFloor(policy, state, trust.current().epochFloor, held)
+    return state
+  }
+
+  async function keep(
+    { snapshot, verifiedAt, activatedAt }: Omit<Installed, 'signatures' | 'proofs'>,
+    { source = 'install', bundleRef = '' }: InstallOptions,
+  ): Promise<void> {
+    const { scope, policyHash } = snapshot
+    await kept?.putState(scope, { policyHash, verifiedAt, activatedAt, source, bundleRef })
+    keptAt.set(scopeKey(scope), verifiedAt)
+  }
+
+  /** Verified now, or when it was; a time that is still to come says nothing: then it is too old. */
+  function ageOf(
     snapshot: EffectivePolicySnapshot,
-    given: InstallOptions,
-  ): { readonly status: 'active' } & Installed {
-    const verifiedAt = recorder.now()
-    const verifiedMonotonic = clock.monotonic()
+    { maxAge = Infinity }: InstallOptions,
+    times?: Pick<KeptPolicy, 'verifiedAt' | 'activatedAt'>,
+  ): { readonly status: 'active' } & Omit<Installed, 'signatures' | 'proofs'> {
+    const now = recorder.now()
+    const given = times?.verifiedAt ?? now
+    const verifiedAt = given <= now ? given : now - (Number.isFinite(maxAge) ? maxAge + 1 : 0)
+    const monotonic = clock.monotonic()
     return {
       status: 'active',
       snapshot,
       verifiedAt,
-      verifiedMonotonic,
-      expiresMonotonic: verifiedMonotonic + ((snapshot.expiresAt ?? Infinity) - verifiedAt),
-      maxAge: given.maxAge ?? Infinity,
+      verifiedMonotonic: monotonic - (now - verifiedAt),
+      expiresMonotonic: monotonic + ((snapshot.expiresAt ?? Infinity) - now),
+      maxAge,
+      activatedAt: times?.activatedAt ?? now,
     }
   }
-
-  /** Runs sliced work, letting decisions in between slices. */
-  async function inTurns<T>(steps: Generator<undefined, T>): Promise<T> {
-    let begun = clock.monotonic()
-    for (;;) {
-      const step = steps.next()
-      if (step.done === true) return step.value
-      if (clock.monotonic() - begun < turn) continue
-      await clock.sleep(0)
-      begun = clock.monotonic()
-    }
-  }
-}
-
-/**
- * Takes a delivery as it is at this moment. INVARIANT: nothing that will be verified can be changed by
- * whoever gave it. Throws `SOURCE_TOO_LARGE` or `SIGNATURE_INVALID`.
- */
-export function deliver(
-  bytes: Uint8Array,
-  signatures: SignatureInput | undefined,
-  { policyHash }: InstallOptions,
-): UnverifiedBundle {
-  if (bytes.length > maxBundleBytes) {
-    throw new KernelError('SOURCE_TOO_LARGE', 'a bundle is at most 64 MiB')
-  }
-  return { bytes: bytes.slice(), signatures: signaturesOf(signatures), policyHash }
-}
-
-/** Whether an activation came between two readings of a scope's state. */
-function hasMoved(now: ScopeState, then: ScopeState): boolean {
-  return isOther(now.signed, then.signed) || isOther(now.unsigned, then.unsigned)
-}
-
-function isOther(a: Mark | undefined, b: Mark | undefined): boolean {
-  return a?.epoch !== b?.epoch || a?.hash !== b?.hash
-}
-
-function signaturesOf(input: SignatureInput | undefined): Signatures {
-  if (input === undefined) return []
-  if (typeof input === 'string') return parseSignatures(encodeUtf8(input))
-  return input instanceof Uint8Array ? parseSignatures(input) : input
-}
-
-/** Policies that receipts name are kept for ever, by their hash. */
-async function keepBundle(
-  keep: Keep,
-  verified: VerifiedBytes,
-  signatures: Signatures,
-): Promise<void> {
-  const name = `policies/${verified.policyHash.slice('sha256:'.length)}.bundle`
-  if ((await keep.get(name)) !== undefined) return
-  if (signatures.length > 0) await keep.put(`${name}.sig`, encodeSignatures(signatures))
-  await keep.put(name, verified.bytes)
 }
 
 function result(status: InstallResult['status'], snapshot: EffectivePolicySnapshot): InstallResult {

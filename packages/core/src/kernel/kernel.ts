@@ -1,27 +1,24 @@
 import { encodeHex } from '../bytes/hex.ts'
 import { nobleCrypto } from '../crypto/noble.ts'
 import { KernelError } from '../error.ts'
-import { type Cell, createCell, type Standing } from '../policy/cell.ts'
 import { type Decision, deny } from '../policy/decision.ts'
 import { parseRequest, type Request, type RequestInput } from '../policy/request.ts'
 import type { Stored } from '../ports/receipt-store.ts'
 import { type DecisionCode, reasonCodes } from '../reason.ts'
 import { type Scope, scopeKey, scopeOf } from '../trust/scope.ts'
+import { type Authority, createAuthority } from './authority.ts'
 import { type Caller, embeddedCaller } from './caller.ts'
+import { createCells } from './cells.ts'
+import { deliverSliced, type InstallOptions, type SignatureInput } from './delivery.ts'
 import type { Moment } from './gate.ts'
 import { createGuard, type Guard } from './guard.ts'
-import {
-  createInstaller,
-  deliver,
-  type InstallOptions,
-  type InstallResult,
-  type SignatureInput,
-} from './install.ts'
+import type { InstallResult } from './install.ts'
 import type { KernelOptions } from './options.ts'
 import { createRecorder } from './recorder.ts'
 import { decisionBody, isBehind, rule } from './ruling.ts'
 import { type PolicyStanding, standingOf } from './standing.ts'
 import { createSwaps } from './swaps.ts'
+import { createTurns } from './turns.ts'
 
 /** A decision and the proof of it. */
 export interface Answer {
@@ -57,8 +54,8 @@ export interface Kernel {
    */
   readonly guard: Guard
   status(scope?: Scope): PolicyStanding
-  /** Denies everything in a scope until a bundle passes a full verification again. */
-  close(scope: Scope, status: 'invalid' | 'withdrawn'): void
+  /** For reconcilers and operators: who decides which policy is in force. */
+  readonly authority: Authority
   /** Opens the ledger for this kernel's key; `decide` and `install` do it by themselves. */
   begin(): Promise<void>
 }
@@ -84,28 +81,24 @@ export function createKernel(options: KernelOptions): Kernel {
   const scope = options.scope ?? scopeOf('default', 'default')
   const embedded = embeddedCaller(scope)
   const recorder = createRecorder(options, crypto)
-  const installer = createInstaller(options, crypto, recorder)
   const swaps = createSwaps(clock)
-  const cells = new Map<string, Cell>()
+  const turns = createTurns(clock)
+  const cells = createCells()
+  const authority = createAuthority(options, crypto, recorder, cells, swaps)
 
   return Object.freeze({
     scope,
     begin: () => recorder.begin(),
     async install(bytes, signatures, given = {}) {
-      const target = given.scope ?? scope
-      const bundle = deliver(bytes, signatures, given)
-      return swaps.run(scopeKey(target), () => installer(cellOf(target), target, bundle, given))
+      const bundle = turns(deliverSliced(bytes, signatures, given))
+      return authority.install(bundle, { scope, ...given })
     },
     decide,
     evaluate: (input, caller = embedded) =>
-      rule(parseRequest(input), caller, read(caller.scope), moment()).decision,
+      rule(parseRequest(input), caller, cells.read(caller.scope), moment()).decision,
     guard: createGuard(decide, recorder, options, crypto),
-    status: (of = scope) => standingOf(of, read(of), moment()),
-    close(of, status) {
-      const cell = cellOf(of)
-      const standing = cell.read()
-      if (standing.status !== 'no_policy') cell.swap({ ...standing, status })
-    },
+    status: (of = scope) => standingOf(of, cells.read(of), moment()),
+    authority,
   } satisfies Kernel)
 
   async function decide(input: RequestInput, caller: Caller = embedded): Promise<Answer> {
@@ -132,7 +125,7 @@ export function createKernel(options: KernelOptions): Kernel {
   /** Undefined when the log meanwhile holds newer policy than the one that decided. */
   async function decideOnce(request: Request, caller: Caller): Promise<Answer | undefined> {
     await recorder.begin()
-    const ruling = rule(request, caller, read(caller.scope), moment())
+    const ruling = rule(request, caller, cells.read(caller.scope), moment())
     const requestId = random.bytes(16)
     const salt = signer.salt(requestId)
     const body = decisionBody(ruling, requestId, salt, crypto)
@@ -145,7 +138,7 @@ export function createKernel(options: KernelOptions): Kernel {
 
   async function reachEpoch(epoch: number, of: Scope): Promise<void> {
     await swaps.until(epochWait, () => {
-      const standing = read(of)
+      const standing = cells.read(of)
       const installed = standing.status === 'no_policy' ? 0 : standing.snapshot.policyEpoch
       // What no install could bring (EPOCH_JUMP) is not waited for.
       return installed >= epoch || epoch - installed > 2 ** 32
@@ -154,18 +147,6 @@ export function createKernel(options: KernelOptions): Kernel {
 
   function moment(): Moment {
     return { wall: recorder.now(), monotonic: clock.monotonic() }
-  }
-
-  function cellOf(of: Scope): Cell {
-    const key = scopeKey(of)
-    let cell = cells.get(key)
-    if (cell === undefined) cells.set(key, (cell = createCell()))
-    return cell
-  }
-
-  /** Makes no cell, so that a caller cannot grow the table. */
-  function read(of: Scope): Standing {
-    return cells.get(scopeKey(of))?.read() ?? { status: 'no_policy' }
   }
 }
 

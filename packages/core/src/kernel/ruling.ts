@@ -76,8 +76,11 @@ export function decisionBody(
 }
 
 /** Whether the scope's log already holds an activation newer than the policy that decided. */
-export function isBehind(body: DecisionBody, { signed, unsigned }: ScopeState): boolean {
+export function isBehind(
+  body: DecisionBody,
+  { signed, signedOnly, unsigned }: ScopeState,
+): boolean {
   if (body.policy_epoch === null) return false
   if (body.policy_signed === true) return body.policy_epoch < (signed?.epoch ?? 0)
-  return signed !== undefined || body.policy_epoch < (unsigned?.epoch ?? 0)
+  return signedOnly || body.policy_epoch < (unsigned?.epoch ?? 0)
 }

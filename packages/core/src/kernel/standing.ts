@@ -17,20 +17,36 @@ export interface InstalledPolicy {
   readonly policyHash: Digest
   readonly provenance: Provenance
   readonly ruleCount: number
+  readonly activatedAt: number
   readonly verifiedAt: number
+  /** Ms since the last verification, by the clock that says more. */
+  readonly age: number
+  readonly issuedAt: number | undefined
   readonly expiresAt: number | undefined
-  /** When it becomes stale unless it is verified again. */
-  readonly staleAt: number | undefined
+  /** Ms after a verification at which it is stale; undefined when it never is. */
+  readonly maxAge: number | undefined
 }
 
 export function standingOf(scope: Scope, standing: Standing, moment: Moment): PolicyStanding {
   if (standing.status === 'no_policy') return { scope, status: 'no_policy', policy: undefined }
-  const { snapshot, verifiedAt, maxAge } = standing
-  const { policyEpoch, policyHash, provenance, ruleCount, expiresAt } = snapshot
-  const staleAt = maxAge === Infinity ? undefined : verifiedAt + maxAge
+  const { snapshot, verifiedAt, verifiedMonotonic, activatedAt } = standing
+  const { policyEpoch, policyHash, provenance, ruleCount, issuedAt, expiresAt } = snapshot
+  const maxAge = standing.maxAge === Infinity ? undefined : standing.maxAge
+  const age = Math.max(moment.wall - verifiedAt, moment.monotonic - verifiedMonotonic)
   return {
     scope,
     status: statusAt(standing, moment),
-    policy: { policyEpoch, policyHash, provenance, ruleCount, verifiedAt, expiresAt, staleAt },
+    policy: {
+      policyEpoch,
+      policyHash,
+      provenance,
+      ruleCount,
+      activatedAt,
+      verifiedAt,
+      age,
+      issuedAt,
+      expiresAt,
+      maxAge,
+    },
   }
 }

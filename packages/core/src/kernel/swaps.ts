@@ -1,4 +1,5 @@
-import type { Cancel, Clock } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { createCancel } from './cancel.ts'
 
 /** Installs, one at a time for each scope, and those who wait for one to end. */
 export interface Swaps {
@@ -42,21 +43,5 @@ export function createSwaps(clock: Clock): Swaps {
 
   function wake(): void {
     for (const look of waiting) look()
-  }
-}
-
-function createCancel(): Cancel & { abort(): void } {
-  const listeners = new Set<() => void>()
-  let aborted = false
-  return {
-    get aborted() {
-      return aborted
-    },
-    addEventListener: (_type, listener) => void listeners.add(listener),
-    removeEventListener: (_type, listener) => void listeners.delete(listener),
-    abort() {
-      aborted = true
-      for (const listener of listeners) listener()
-    },
   }
 }

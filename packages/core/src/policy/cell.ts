@@ -1,3 +1,4 @@
+import type { Proof, Signatures } from '../bundle/signature.ts'
 import type { EffectivePolicySnapshot } from './snapshot.ts'
 
 /** A snapshot, and when it was last known to be right. */
@@ -10,6 +11,11 @@ export interface Installed {
   readonly expiresMonotonic: number
   /** Ms after the last verification at which it is stale; Infinity when no source must confirm it. */
   readonly maxAge: number
+  /** Wall ms at which it became active; of an earlier process, when it was resumed. */
+  readonly activatedAt: number
+  /** The signatures that came with it, and those of them that were found good. */
+  readonly signatures: Signatures
+  readonly proofs: readonly Proof[]
 }
 
 /** Where one scope's policy stands. */

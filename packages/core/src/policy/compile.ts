@@ -6,11 +6,11 @@ import type { Conditions } from '../ports/conditions.ts'
 import { type Condition, conditionCompiler } from './condition.ts'
 import { deny } from './decision.ts'
 import { type Patterns, patternsOf } from './pattern.ts'
-import { type CompiledRule, ruleIndex } from './rule-index.ts'
+import { type CompiledRule, ruleIndexSliced } from './rule-index.ts'
 import type { EffectivePolicySnapshot } from './snapshot.ts'
 
-/** Rules between two yields: about a millisecond. */
-const slice = 1024
+/** Rules between two yields: about a millisecond, some in a cold process. */
+const slice = 256
 
 /**
  * Compiles a verified bundle: everything that can be done once is done here. Yields between slices.
@@ -28,7 +28,7 @@ export function* compileSliced(
     compileSome(from, Math.min(from + slice, bundle.rules.length))
     yield
   }
-  const index = ruleIndex(rules)
+  const index = yield* ruleIndexSliced(rules)
   return Object.freeze({
     scope: bundle.scope,
     policyEpoch: bundle.policyEpoch,

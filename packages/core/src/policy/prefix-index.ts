@@ -1,3 +1,5 @@
+import { sortedSliced } from './sorted.ts'
+
 /**
  * Finds the prefixes of a value among many. The prefixes that a value has form a chain, each
  * beginning with the one before, and the greatest entry that is not after the value ends it or lies
@@ -8,15 +10,28 @@ export interface PrefixIndex<T> {
   visit(value: string, visit: (entry: T) => void): void
 }
 
-export function prefixIndex<T>(entries: ReadonlyMap<string, T>): PrefixIndex<T> {
-  const prefixes = [...entries.keys()].sort()
-  const found = prefixes.map((prefix) => entries.get(prefix) as T)
+/** Entries between two yields: about a millisecond. */
+const slice = 4096
+
+export function* prefixIndexSliced<T>(
+  entries: ReadonlyMap<string, T>,
+): Generator<undefined, PrefixIndex<T>> {
+  const prefixes = yield* sortedSliced([...entries.keys()])
+  const found: T[] = []
   const parents = new Int32Array(prefixes.length)
   const open: number[] = []
-  for (const [i, prefix] of prefixes.entries()) {
-    while (open.length > 0 && !prefix.startsWith(prefixes[open.at(-1) ?? 0] ?? '')) open.pop()
-    parents[i] = open.at(-1) ?? -1
-    open.push(i)
+  const addSome = (to: number): void => {
+    for (let i = found.length; i < to; i++) {
+      const prefix = prefixes[i] ?? ''
+      while (open.length > 0 && !prefix.startsWith(prefixes[open.at(-1) ?? 0] ?? '')) open.pop()
+      parents[i] = open.at(-1) ?? -1
+      open.push(i)
+      found.push(entries.get(prefix) as T)
+    }
+  }
+  while (found.length < prefixes.length) {
+    addSome(Math.min(found.length + slice, prefixes.length))
+    yield
   }
   return {
     visit(value, visit) {

@@ -3,7 +3,7 @@ import type { Condition } from './condition.ts'
 import type { Decision } from './decision.ts'
 import type { Facts } from './facts.ts'
 import { hasStepUp, matchesPattern, type Patterns } from './pattern.ts'
-import { type PrefixIndex, prefixIndex } from './prefix-index.ts'
+import { type PrefixIndex, prefixIndexSliced } from './prefix-index.ts'
 
 /** A rule ready to be asked. */
 export interface CompiledRule {
@@ -37,7 +37,11 @@ interface Branch {
 const dimensions = ['action', 'resource', 'principal'] as const
 const few = 8
 
-export function ruleIndex(rules: readonly CompiledRule[]): RuleIndex {
+/** Rules between two yields: a millisecond or two. */
+const slice = 2048
+
+/** Yields between slices. */
+export function ruleIndexSliced(rules: readonly CompiledRule[]): Generator<undefined, RuleIndex> {
   return nodeOf(rules, 0)
 }
 
@@ -48,22 +52,33 @@ export function findRules(index: RuleIndex, facts: Facts): readonly CompiledRule
   return found
 }
 
-function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
+function* nodeOf(rules: readonly CompiledRule[], depth: number): Generator<undefined, Node> {
   const dimension = dimensions[depth]
   if (rules.length <= few || dimension === undefined) return rules
   const exact = new Map<string, Group>()
   const prefixes = new Map<string, Group>()
   const any: CompiledRule[] = []
-  for (const rule of rules) {
-    const patterns = rule[dimension]
-    if (patterns.any) any.push(rule)
-    for (const value of patterns.exact) push(exact, value, rule)
-    for (const prefix of patterns.prefixes) push(prefixes, prefix, rule)
+  const addSome = (from: number): void => {
+    for (let i = from; i < Math.min(from + slice, rules.length); i++) {
+      const rule = rules[i]
+      if (rule === undefined) return
+      const patterns = rule[dimension]
+      if (patterns.any) any.push(rule)
+      for (const value of patterns.exact) push(exact, value, rule)
+      for (const prefix of patterns.prefixes) push(prefixes, prefix, rule)
+    }
+  }
+  for (let from = 0; from < rules.length; from += slice) {
+    addSome(from)
+    if (rules.length > slice) yield
   }
   return {
-    exact: deepen(exact, depth + 1),
-    prefixes: prefixes.size === 0 ? undefined : prefixIndex(deepen(prefixes, depth + 1)),
-    any: any.length === 0 ? undefined : nodeOf(any, depth + 1),
+    exact: yield* deepen(exact, depth + 1),
+    prefixes:
+      prefixes.size === 0
+        ? undefined
+        : yield* prefixIndexSliced(yield* deepen(prefixes, depth + 1)),
+    any: any.length === 0 ? undefined : yield* nodeOf(any, depth + 1),
   }
 }
 
@@ -71,10 +86,15 @@ function nodeOf(rules: readonly CompiledRule[], depth: number): Node {
 type Group = CompiledRule | CompiledRule[]
 
 /** Splits further, in place, the groups that are not few: most are. */
-function deepen(groups: Map<string, Group>, depth: number): ReadonlyMap<string, Node> {
+function* deepen(
+  groups: Map<string, Group>,
+  depth: number,
+): Generator<undefined, ReadonlyMap<string, Node>> {
   const nodes: Map<string, Node> = groups
+  let seen = 0
   for (const [key, group] of groups) {
-    if (Array.isArray(group) && group.length > few) nodes.set(key, nodeOf(group, depth))
+    if (++seen % slice === 0) yield
+    if (Array.isArray(group) && group.length > few) nodes.set(key, yield* nodeOf(group, depth))
   }
   return nodes
 }

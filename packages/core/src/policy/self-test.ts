@@ -1,5 +1,6 @@
 import type { SelfTest } from '../bundle/document.ts'
 import type { VerifiedBundle } from '../bundle/decode.ts'
+import { finish } from '../bytes/finish.ts'
 import { isKernelError, KernelError } from '../error.ts'
 import { decide } from './decide.ts'
 import { factsOf } from './facts.ts'
@@ -16,33 +17,45 @@ export interface SelfTestResult {
   readonly failure: string | undefined
 }
 
-/** Runs a bundle's own tests against its snapshot, at wall time `now`. */
+/** Runs a bundle's own tests against its snapshot, at wall time `now`; yields after each. */
+export function* runSelfTestsSliced(
+  bundle: Pick<VerifiedBundle, 'tests'>,
+  snapshot: EffectivePolicySnapshot,
+  now: number,
+): Generator<undefined, readonly SelfTestResult[]> {
+  const results: SelfTestResult[] = []
+  for (const test of bundle.tests) {
+    results.push(resultOf(test, snapshot, now))
+    yield
+  }
+  return results
+}
+
+/** `runSelfTestsSliced`, run to its end. */
 export function runSelfTests(
   bundle: Pick<VerifiedBundle, 'tests'>,
   snapshot: EffectivePolicySnapshot,
   now: number,
 ): readonly SelfTestResult[] {
-  return bundle.tests.map((test) => {
-    try {
-      const decision = decideTest(test, snapshot, now)
-      return { name: test.name, decision, failure: difference(test, decision) }
-    } catch (error) {
-      if (!isKernelError(error, 'REQUEST_MALFORMED')) throw error
-      return { name: test.name, decision: undefined, failure: `its request: ${error.message}` }
-    }
-  })
+  return finish(runSelfTestsSliced(bundle, snapshot, now))
 }
 
-/** Throws `SELF_TEST_FAILED`, naming the first test that fails (design 3.2, step 8). */
-export function requireSelfTests(
-  bundle: Pick<VerifiedBundle, 'tests'>,
-  snapshot: EffectivePolicySnapshot,
-  now: number,
-): void {
-  for (const { name, failure } of runSelfTests(bundle, snapshot, now)) {
+/** Throws `SELF_TEST_FAILED`, naming the first test that failed (design 3.2, step 8). */
+export function requirePassed(results: readonly SelfTestResult[]): void {
+  for (const { name, failure } of results) {
     if (failure !== undefined) {
       throw new KernelError('SELF_TEST_FAILED', `test "${name}": ${failure}`, { at: 'tests' })
     }
+  }
+}
+
+function resultOf(test: SelfTest, snapshot: EffectivePolicySnapshot, now: number): SelfTestResult {
+  try {
+    const decision = decideTest(test, snapshot, now)
+    return { name: test.name, decision, failure: difference(test, decision) }
+  } catch (error) {
+    if (!isKernelError(error, 'REQUEST_MALFORMED')) throw error
+    return { name: test.name, decision: undefined, failure: `its request: ${error.message}` }
   }
 }
 

@@ -9,6 +9,12 @@ export interface Signer {
   sign(bytes: Uint8Array): Uint8Array
 }
 
+/** A hash that takes its message in pieces; `digest` ends it. */
+export interface Hasher {
+  update(bytes: Uint8Array): Hasher
+  digest(): Uint8Array
+}
+
 /**
  * Hashing and Ed25519, synchronous; the bytes given are not kept, since the caller may write over
  * them. Every implementation has the one accept set of design 2.1:
@@ -19,6 +25,10 @@ export interface Crypto {
   sha256(bytes: Uint8Array): Uint8Array
   /** Whether `signature` (64 bytes) is one of `bytes` under `publicKey` (32 bytes). Never throws. */
   verify(publicKey: Uint8Array, signature: Uint8Array, bytes: Uint8Array): boolean
+  /** As `verify`, beside the event loop, for long messages; absent where the host cannot. Never rejects. */
+  verifyLater?(publicKey: Uint8Array, signature: Uint8Array, bytes: Uint8Array): Promise<boolean>
+  /** Hashes what is too long for one piece. */
+  hasher(algorithm: 'sha256' | 'sha512'): Hasher
   /** The signer of a 32-byte seed. */
   signer(seed: Uint8Array): Signer
 }

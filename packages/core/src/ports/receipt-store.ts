@@ -19,14 +19,22 @@ export interface Mark {
   readonly hash: Digest
 }
 
+/** A trust root that was in force. */
+export interface TrustMark {
+  readonly version: number
+  readonly digest: Digest
+}
+
 /** Where one scope stands: what the next receipt follows, and which policy may follow which. */
 export interface ScopeState {
   /** Of the newest receipt; 0 when there is none. */
   readonly seq: number
   /** Digest of the newest entry; undefined when there is none. */
   readonly prev: Digest | undefined
-  /** Newest activation of signed policy. While there is one, nothing unsigned may follow. */
+  /** Newest activation of signed policy. */
   readonly signed: Mark | undefined
+  /** Whether nothing unsigned may follow: since signed policy was active, until it is forgotten. */
+  readonly signedOnly: boolean
   /** Newest activation of unsigned policy. */
   readonly unsigned: Mark | undefined
 }
@@ -41,6 +49,8 @@ export interface LedgerState {
   readonly time: number
   /** The key that the newest `key` receipt says signs; undefined when the log is empty. */
   readonly key: KeyId | undefined
+  /** The trust root that the newest `trust` receipt names; undefined when there is none. */
+  readonly trust: TrustMark | undefined
   scope(scope: Scope): ScopeState
 }
 

@@ -8,13 +8,16 @@ import type { ActivationBody, DecisionBody, Statement } from './statement.ts'
 export function policyViolation(before: ScopeState, statement: Statement): string | undefined {
   if (statement.kind === 'activation') return activationViolation(before, statement)
   if (statement.kind === 'decision') return decisionViolation(before, statement)
+  if (statement.kind === 'forget' && before.signed === undefined) {
+    return 'forgets signed policy where none was active'
+  }
   return undefined
 }
 
 const unsignedAfterSigned = 'is of unsigned policy, after signed policy was active'
 
 function activationViolation(before: ScopeState, activation: ActivationBody): string | undefined {
-  if (!activation.signed && before.signed !== undefined) return unsignedAfterSigned
+  if (!activation.signed && before.signedOnly) return unsignedAfterSigned
   const newest: Mark | undefined = activation.signed ? before.signed : before.unsigned
   if (newest === undefined || activation.policy_epoch > newest.epoch) return undefined
   if (activation.policy_epoch < newest.epoch) {
@@ -28,7 +31,7 @@ function activationViolation(before: ScopeState, activation: ActivationBody): st
 function decisionViolation(before: ScopeState, decision: DecisionBody): string | undefined {
   const { policy_epoch: epoch, policy_hash: hash, policy_signed: signed } = decision
   if (epoch === null) return undefined
-  if (signed !== true && before.signed !== undefined) return unsignedAfterSigned
+  if (signed !== true && before.signedOnly) return unsignedAfterSigned
   const newest: Mark | undefined = signed === true ? before.signed : before.unsigned
   if (newest === undefined) return `was decided by a policy that was never active`
   if (epoch < newest.epoch) return `was decided by epoch ${epoch}, after ${newest.epoch} was active`

@@ -116,6 +116,7 @@ const bodies: Readonly<Record<Kind, readonly [required: Members, optional?: Memb
       source: short,
     },
   ],
+  forget: [{ previous_epoch: positive, previous_hash: isDigest }],
   approval: [
     {
       event: oneOf('requested', 'granted', 'denied', 'consumed', 'expired'),

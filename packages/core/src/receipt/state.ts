@@ -4,6 +4,7 @@ import type {
   Mark,
   Sealed,
   ScopeState,
+  TrustMark,
 } from '../ports/receipt-store.ts'
 import type { KeyId } from '../crypto/key-id.ts'
 import { type Scope, scopeKey, scopeOf } from '../trust/scope.ts'
@@ -14,6 +15,7 @@ const untouched: ScopeState = Object.freeze({
   seq: 0,
   prev: undefined,
   signed: undefined,
+  signedOnly: false,
   unsigned: undefined,
 })
 
@@ -31,11 +33,18 @@ interface Fields {
   size: number
   time: number
   key: KeyId | undefined
+  trust: TrustMark | undefined
   readonly scopes: Map<string, ScopeState>
 }
 
 export function createState(identity?: LedgerIdentity): StateFold {
-  return foldOver(identity, { size: 0, time: 0, key: undefined, scopes: new Map() })
+  return foldOver(identity, {
+    size: 0,
+    time: 0,
+    key: undefined,
+    trust: undefined,
+    scopes: new Map(),
+  })
 }
 
 function foldOver(identity: LedgerIdentity | undefined, fields: Fields): StateFold {
@@ -49,6 +58,9 @@ function foldOver(identity: LedgerIdentity | undefined, fields: Fields): StateFo
     },
     get key() {
       return fields.key
+    },
+    get trust() {
+      return fields.trust
     },
     scope: (scope) => fields.scopes.get(scopeKey(scope)) ?? untouched,
     scopes: () =>
@@ -65,6 +77,9 @@ function foldOver(identity: LedgerIdentity | undefined, fields: Fields): StateFo
       if (statement.kind === 'key' && statement.event === 'began') {
         fields.key = statement.subject_key_id
       }
+      if (statement.kind === 'trust') {
+        fields.trust = { version: statement.version, digest: statement.digest }
+      }
     },
     fork: () => foldOver(identity, { ...fields, scopes: new Map(fields.scopes) }),
   }
@@ -77,7 +92,10 @@ export function scopeOfStatement(statement: Statement): Scope {
 
 function next(before: ScopeState, receiptId: ReceiptId, statement: Statement): ScopeState {
   const place = { ...before, seq: statement.seq, prev: digestOfReceipt(receiptId) }
+  if (statement.kind === 'forget') return { ...place, signedOnly: false }
   if (statement.kind !== 'activation') return place
   const mark: Mark = { epoch: statement.policy_epoch, hash: statement.policy_hash }
-  return statement.signed ? { ...place, signed: mark } : { ...place, unsigned: mark }
+  return statement.signed
+    ? { ...place, signed: mark, signedOnly: true }
+    : { ...place, unsigned: mark }
 }

@@ -47,6 +47,7 @@ export type Body =
   | OutcomeBody
   | ActivationBody
   | RejectionBody
+  | ForgetBody
   | ApprovalBody
   | ToolBody
   | KeyBody
@@ -115,6 +116,14 @@ export interface RejectionBody {
   readonly desired_epoch: number | null
   readonly desired_hash: Digest | null
   readonly source: string
+}
+
+/** Lets unsigned policy follow signed policy in the scope, until policy is signed again (design 2.5). */
+export interface ForgetBody {
+  readonly kind: 'forget'
+  /** The newest signed activation. */
+  readonly previous_epoch: number
+  readonly previous_hash: Digest
 }
 
 export interface ApprovalBody {

@@ -6,7 +6,9 @@ export function contradictions(
   configuration: Configuration,
   sources: readonly string[],
 ): readonly string[] {
-  const { policySourceKind: kind } = configuration
+  const { policySourceKind: kind, policyControlplaneAuthMode: mode } = configuration
+  const isControlPlane = kind === 'controlplane'
+  const hasToken = configuration.policyBearerToken !== undefined
   const found: readonly (readonly [boolean, string])[] = [
     [
       configuration.signingKey !== undefined && configuration.signingKeyFile !== undefined,
@@ -24,10 +26,7 @@ export function contradictions(
         configuration.policyTrustRoot !== undefined,
       'HELM_POLICY_TRUST_PUBLIC_KEY and HELM_POLICY_TRUST_ROOT are both set: unset one',
     ],
-    [
-      configuration.port !== 0 && configuration.port === configuration.healthPort,
-      'HELM_PORT and HELM_HEALTH_PORT are the same port: change one',
-    ],
+    ...samePorts(configuration),
     [
       sameScope(
         {
@@ -42,6 +41,36 @@ export function contradictions(
       !sources.includes(kind),
       `HELM_POLICY_SOURCE_KIND=${kind}: this build has no ${kind} policy source, only ${sources.join(', ')}`,
     ],
+    [
+      isControlPlane && configuration.policyControlplaneUrl === undefined,
+      'HELM_POLICY_SOURCE_KIND=controlplane needs HELM_POLICY_CONTROLPLANE_URL',
+    ],
+    [
+      isControlPlane && mode === 'bearerToken' && !hasToken,
+      'HELM_POLICY_CONTROLPLANE_AUTH_MODE=bearerToken needs HELM_POLICY_BEARER_TOKEN',
+    ],
+    [
+      isControlPlane && mode !== 'bearerToken' && hasToken,
+      `HELM_POLICY_CONTROLPLANE_AUTH_MODE=${mode} does not send HELM_POLICY_BEARER_TOKEN: ` +
+        'set the mode to bearerToken, or unset the token',
+    ],
   ]
   return found.filter(([holds]) => holds).map(([, sentence]) => sentence)
+}
+
+/** For each pair of listeners, whether both were given one port; 0 is another one for each. */
+function samePorts(configuration: Configuration): readonly (readonly [boolean, string])[] {
+  const { port, healthPort, internalPort = 0, metricsEnabled, metricsPort } = configuration
+  const listeners = [
+    ['HELM_PORT', port],
+    ['HELM_HEALTH_PORT', healthPort],
+    ['HELM_INTERNAL_PORT', internalPort],
+    ['HELM_METRICS_PORT', metricsEnabled ? metricsPort : 0],
+  ] as const
+  return listeners.flatMap(([name, one], i) =>
+    listeners.slice(i + 1).map(([other, another]) => {
+      const sentence = `${name} and ${other} are the same port: change one`
+      return [one !== 0 && one === another, sentence] as const
+    }),
+  )
 }

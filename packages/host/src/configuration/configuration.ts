@@ -1,3 +1,5 @@
+import type { Scope } from '@helm-ai-kernel/core'
+
 /** Every setting of design 5.6 after its text was checked. Durations are ms. */
 export interface Configuration {
   readonly bindAddr: string
@@ -14,7 +16,7 @@ export interface Configuration {
 
   readonly production: boolean
   readonly dataDir: string
-  readonly readyScopes: string
+  readonly readyScopes: 'runtime' | 'all' | readonly Scope[]
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly logFormat: 'json' | 'text'
 
@@ -42,10 +44,10 @@ export interface Configuration {
   readonly policyMaxLifetime: number | undefined
   readonly policyWakePath: string
   readonly policyFsnotify: boolean
-  readonly policyScopes: string | undefined
+  readonly policyScopes: readonly Scope[] | undefined
   readonly policyControlplaneUrl: string | undefined
   readonly policyControlplaneAuthMode: 'serviceAccountJWT' | 'bearerToken' | 'none'
-  readonly policyControlplaneTokenFile: string | undefined
+  readonly policyControlplaneTokenFile: string
   readonly policyControlplaneCaFile: string | undefined
   readonly policyBearerToken: string | undefined
   readonly policyCrdNamespace: string | undefined

@@ -1,5 +1,14 @@
-import { isIP } from 'node:net'
-import { isKeyId, parseDuration, parsePublicKey, parseSeed } from '@helm-ai-kernel/core'
+import { isIP, isIPv4 } from 'node:net'
+import {
+  isKeyId,
+  parseDuration,
+  parsePublicKey,
+  parseSeed,
+  sameScope,
+  type Scope,
+  scopeOf,
+  systemScope,
+} from '@helm-ai-kernel/core'
 
 /** A form that the text of a setting may have. */
 export interface Kind<T> {
@@ -114,6 +123,47 @@ export const keyName: Kind<string> = {
 export const webOrigin: Kind<string> = {
   expected: 'an origin such as https://console.example',
   parse: (given) => orUndefined(() => (new URL(given).origin === given ? given : undefined)),
+}
+
+/** Nobody on the way reads what is sent: https, or to this machine. No secret can be hidden in it. */
+export const serviceUrl: Kind<string> = {
+  expected:
+    'an https:// URL without user, query and fragment, such as https://policy.example; ' +
+    'http:// for a loopback address',
+  parse(given) {
+    const url = URL.canParse(given) ? new URL(given) : undefined
+    if (url === undefined || /[\s?#@]/.test(given)) return undefined
+    const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))
+    return isSafe ? given : undefined
+  },
+}
+
+export const token: Kind<string> = matching(
+  /^[\x21-\x7e]{1,8192}$/,
+  '1 to 8192 visible ASCII characters',
+)
+
+const scope: Kind<Scope> = {
+  expected: 'tenant/workspace, such as acme/prod, but not helm/system',
+  parse(given) {
+    const [tenant = '', workspace = '', ...more] = given.split('/')
+    const named = orUndefined(() => scopeOf(tenant, workspace))
+    return named === undefined || more.length > 0 || sameScope(named, systemScope)
+      ? undefined
+      : named
+  },
+}
+
+export const scopes: Kind<readonly Scope[]> = listOf(scope, 'scopes')
+
+export const readyScopes: Kind<'runtime' | 'all' | readonly Scope[]> = {
+  expected: `runtime, all, or ${scopes.expected}`,
+  parse: (given) => choice('runtime', 'all').parse(given) ?? scopes.parse(given),
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  if (hostname === 'localhost' || hostname === '[::1]') return true
+  return isIPv4(hostname) && hostname.startsWith('127.')
 }
 
 function orUndefined<T>(make: () => T): T | undefined {

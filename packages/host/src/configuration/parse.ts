@@ -67,7 +67,9 @@ function badValue({ kind, secret }: Row, { name, text }: Given): string {
   return `${name} must be ${kind.expected}; given was ${shown}`
 }
 
-function quoted(text: string): string {
+/** A URL is shown without what may be secret in it: user, query and fragment. */
+function quoted(given: string): string {
+  const text = given.replace(/^(\w+:\/\/).*@/s, '$1…@').replace(/^(\w+:\/\/[^?#]*)[?#].*/s, '$1?…')
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }
 

@@ -14,20 +14,19 @@ import {
   port,
   publicKey,
   rate,
+  readyScopes,
+  scopes,
   seed,
+  serviceUrl,
   text,
+  token,
   webOrigin,
 } from './kind.ts'
 import type { Setting } from './setting.ts'
 
-const noMetrics = 'this build has no metrics listener'
-const noWake = 'this build has no wake route: polling alone finds a change'
-const noControlplane = 'this build has no controlplane policy source'
-const noCrd = 'this build has no crd policy source'
 const noPostgres = 'this build has no postgres ledger'
 const noProxy = 'this build has no model proxy: /v1 answers 404'
 const noMcp = 'this build has no MCP gateway: /mcp answers 404'
-const ownScope = 'this build has policy for the runtime scope alone'
 
 /**
  * The one table of settings (design 5.6). The parser, `--help`, the README and the chart's check of
@@ -62,7 +61,6 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     group: 'Listening',
     kind: port,
     about: 'Moves /internal to a port of its own',
-    ignored: noWake,
   },
   metricsEnabled: {
     name: 'HELM_METRICS_ENABLED',
@@ -70,7 +68,6 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     kind: bool,
     default: 'false',
     about: 'Opens the metrics port',
-    ignored: noMetrics,
   },
   metricsPort: {
     name: 'HELM_METRICS_PORT',
@@ -78,7 +75,6 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     kind: port,
     default: '9090',
     about: 'Port of /metrics',
-    ignored: noMetrics,
   },
   maxInFlight: {
     name: 'HELM_MAX_IN_FLIGHT',
@@ -126,10 +122,9 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
   readyScopes: {
     name: 'HELM_READY_SCOPES',
     group: 'Process',
-    kind: text,
+    kind: readyScopes,
     default: 'runtime',
-    about: 'Scopes whose policy must be active for readiness: runtime, all, or a list',
-    ignored: ownScope,
+    about: 'Scopes whose policy must be active and fresh for readiness',
   },
   logLevel: {
     name: 'HELM_LOG_LEVEL',
@@ -269,7 +264,7 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     group: 'Policy',
     kind: path,
     about:
-      'File of a trust root, with scopes, threshold and floors; instead of the keys; read at start',
+      'File of a trust root, with scopes, threshold and floors; instead of the keys; read again when it changes',
   },
   policyAudience: {
     name: 'HELM_POLICY_AUDIENCE',
@@ -289,7 +284,6 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     kind: matching(/^\/internal\/[A-Za-z0-9/_-]{1,200}$/, 'a path that begins with /internal/'),
     default: '/internal/policy/reconcile',
     about: 'Route that wakes the reconciler',
-    ignored: noWake,
   },
   policyFsnotify: {
     name: 'HELM_POLICY_FSNOTIFY',
@@ -297,21 +291,19 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     kind: bool,
     default: 'false',
     about: 'Watches the policy folder as well as polling it',
-    ignored: noWake,
   },
   policyScopes: {
     name: 'HELM_POLICY_SCOPES',
     group: 'Policy',
-    kind: text,
-    about: 'Scopes that the controlplane source asks for',
-    ignored: ownScope,
+    kind: scopes,
+    about:
+      'Scopes to ask the control plane for, beside those that it lists; else the runtime scope',
   },
   policyControlplaneUrl: {
     name: 'HELM_POLICY_CONTROLPLANE_URL',
     group: 'Policy',
-    kind: text,
-    about: 'Base URL of the control plane; https, but for loopback',
-    ignored: noControlplane,
+    kind: serviceUrl,
+    about: 'Base URL of the control plane, to which /api/v1/policy is added',
   },
   policyControlplaneAuthMode: {
     name: 'HELM_POLICY_CONTROLPLANE_AUTH_MODE',
@@ -319,43 +311,38 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     kind: choice('serviceAccountJWT', 'bearerToken', 'none'),
     default: 'serviceAccountJWT',
     about: 'How the kernel says who it is to the control plane',
-    ignored: noControlplane,
   },
   policyControlplaneTokenFile: {
     name: 'HELM_POLICY_CONTROLPLANE_TOKEN_FILE',
     group: 'Policy',
     kind: path,
-    about: 'File of the service account token',
-    ignored: noControlplane,
+    default: '/var/run/secrets/helm-ai-kernel/token',
+    about: 'File of the service account token; read again for each request',
   },
   policyControlplaneCaFile: {
     name: 'HELM_POLICY_CONTROLPLANE_CA_FILE',
     group: 'Policy',
     kind: path,
-    about: 'File of the CA that the control plane is checked by',
-    ignored: noControlplane,
+    about: 'PEM file of the CAs to check the control plane by, instead of the public ones',
   },
   policyBearerToken: {
     name: 'HELM_POLICY_BEARER_TOKEN',
     group: 'Policy',
-    kind: text,
+    kind: token,
     secret: true,
-    about: 'Token for the control plane',
-    ignored: noControlplane,
+    about: 'Token for the control plane in the mode bearerToken',
   },
   policyCrdNamespace: {
     name: 'HELM_POLICY_CRD_NAMESPACE',
     group: 'Policy',
-    kind: text,
-    about: 'Namespace in which the crd source looks',
-    ignored: noCrd,
+    kind: matching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, '1 to 63 of a-z 0-9 -, as a namespace'),
+    about: 'Namespace of the HelmPolicyBundles of the crd source; in a pod its own',
   },
   policyCrdApiUrl: {
     name: 'HELM_POLICY_CRD_API_URL',
     group: 'Policy',
-    kind: text,
-    about: 'API server of the crd source; in a cluster its own',
-    ignored: noCrd,
+    kind: serviceUrl,
+    about: 'API server of the crd source; in a pod its own. Over http no token is sent',
   },
 
   storageType: {

@@ -1,6 +1,8 @@
 import fs from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { celConditions } from '@helm-ai-kernel/cel'
 import {
+  type Cancel,
   createKernel,
   digest,
   type InstallResult,
@@ -11,7 +13,6 @@ import {
   signer,
 } from '@helm-ai-kernel/core'
 import { encodeSignatures, type Signatures, signBundle } from '@helm-ai-kernel/core/bundle'
-import { hostClock } from '../clock.ts'
 import { hostRandom } from '../random.ts'
 import { buildAuthored, parseAuthored } from '../source/authoring.ts'
 import { mountedFile } from '../source/mounted-file.ts'
@@ -33,18 +34,24 @@ export interface DevSourceOptions {
  */
 export function devSource(options: DevSourceOptions, context: SourceContext): PolicySource {
   const { policyFile, folder, policySigner, tell } = options
-  const { scope, crypto, trust, receipts } = context
-  const noMark = async () => undefined
-  const served = mountedFile({ path: folder, scope, crypto, unsigned: false, mark: noMark })
+  const { scope, crypto, clock, trust, receipts } = context
+  const served = mountedFile({
+    path: folder,
+    scope,
+    crypto,
+    clock,
+    unsigned: () => false,
+    mark: async () => undefined,
+  })
   /** Digest of the text of the bundle that is served. */
   let built: string | undefined
   let told: string | undefined
 
   return Object.freeze({
     ...served,
-    async head(asked: Scope) {
+    async head(asked: Scope, cancel: Cancel) {
       await follow()
-      return served.head(asked)
+      return served.head(asked, cancel)
     },
   })
 
@@ -67,7 +74,7 @@ export function devSource(options: DevSourceOptions, context: SourceContext): Po
 
   async function rebuild(text: Uint8Array): Promise<number> {
     const mark = (await receipts.state()).scope(scope).signed
-    const bytes = buildAuthored(parseAuthored(text, policyFile), scope, mark, crypto)
+    const bytes = buildAuthored(parseAuthored(text, basename(policyFile)), scope, mark, crypto)
     const signatures = [signBundle(bytes, policySigner)]
     const { policyEpoch } = await tryInstall(bytes, signatures)
     await fs.mkdir(folder, { recursive: true })
@@ -79,12 +86,13 @@ export function devSource(options: DevSourceOptions, context: SourceContext): Po
   /** All that the real kernel will check, in one that is thrown away. */
   function tryInstall(bytes: Uint8Array, signatures: Signatures): Promise<InstallResult> {
     return createKernel({
-      trust,
+      trust: trust(),
       store: memoryStore(),
       signer: signer(hostRandom.bytes(32), crypto),
-      clock: hostClock,
+      clock,
       random: hostRandom,
       crypto,
+      conditions: celConditions(),
       scope,
     }).install(bytes, signatures)
   }

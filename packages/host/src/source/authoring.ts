@@ -23,7 +23,7 @@ export function isAuthored(name: string): boolean {
 
 /**
  * Reads policy as people write it (design 2.2), YAML or JSON by the file's name. Throws
- * `BUNDLE_MALFORMED` with the line and column.
+ * `BUNDLE_MALFORMED` with the file's name, line and column.
  */
 export function parseAuthored(bytes: Uint8Array, name: string): Json {
   const code = 'BUNDLE_MALFORMED'
@@ -32,7 +32,7 @@ export function parseAuthored(bytes: Uint8Array, name: string): Json {
   if (bytes.length > maxBytes) {
     throw new KernelError(code, `${name} is over ${maxBytes} bytes: build a bundle of it`)
   }
-  return parseYaml(textOf(bytes, name))
+  return parseYaml(textOf(bytes, name), name)
 }
 
 /**

@@ -1,14 +1,18 @@
-import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { KernelError } from '@helm-ai-kernel/core'
+import { type Cancel, KernelError, messageOf } from '@helm-ai-kernel/core'
+import { type OpenFile, withFile } from './open-file.ts'
 
 /** A folder of policy files as it was at one moment. */
 export interface Generation {
   /** Names of files and folders. */
   names(): Promise<readonly string[]>
-  /** The bytes of a file, at most `maxBytes`; undefined when there is none. */
-  read(name: string, maxBytes: number): Promise<Uint8Array | undefined>
+  /** What `work` makes of a file of at most `maxBytes`; undefined when there is none. */
+  open<T>(
+    name: string,
+    maxBytes: number,
+    work: (file: OpenFile) => Promise<T>,
+  ): Promise<T | undefined>
 }
 
 /** The link by which the kubelet swaps all files of a volume at once. */
@@ -17,10 +21,12 @@ const attempts = 5
 
 /**
  * Reads files of `folder` that belong together: in a folder that the kubelet keeps, all from the one
- * generation that `..data` named before and after. Throws `SOURCE_UNREACHABLE`, or what `read` throws.
+ * generation that `..data` named before and after. Throws `SOURCE_UNREACHABLE`, `SOURCE_TIMEOUT` once
+ * `cancel` aborts, or what `read` throws.
  */
 export async function inOneGeneration<T>(
   folder: string,
+  cancel: Cancel,
   read: (generation: Generation) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 0; attempt < attempts; attempt++) {
@@ -28,7 +34,7 @@ export async function inOneGeneration<T>(
     let result: T | undefined
     let fault: unknown
     try {
-      result = await read(await open(folder, before))
+      result = await read(await open(folder, before, cancel))
     } catch (error) {
       fault = error
     }
@@ -37,7 +43,7 @@ export async function inOneGeneration<T>(
     if (fault !== undefined) throw explain(fault, folder)
     return result as T
   }
-  throw unreachable(`${folder} changes faster than it can be read`)
+  throw unreachable(`${folder} changes faster than it can be read: look at who writes it`)
 }
 
 async function generationOf(folder: string): Promise<string | undefined> {
@@ -50,14 +56,18 @@ async function generationOf(folder: string): Promise<string | undefined> {
   }
 }
 
-async function open(folder: string, generation: string | undefined): Promise<Generation> {
+async function open(
+  folder: string,
+  generation: string | undefined,
+  cancel: Cancel,
+): Promise<Generation> {
   const root = await fs.realpath(folder)
   const base = generation === undefined ? root : await inside(root, join(root, generation))
   return {
     names: () => fs.readdir(base),
-    async read(name, maxBytes) {
+    async open(name, maxBytes, work) {
       try {
-        return await readFile(await inside(root, join(base, name)), maxBytes)
+        return await withFile(await inside(root, join(base, name)), maxBytes, cancel, work)
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return undefined
         throw error
@@ -73,43 +83,13 @@ async function inside(root: string, path: string): Promise<string> {
   throw unreachable(`${path} links out of its folder: put the file itself there`)
 }
 
-async function readFile(path: string, maxBytes: number): Promise<Uint8Array> {
-  // Opening a pipe would wait for its writer; a link put there just now is not followed.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-  const file = await fs.open(path, flags)
-  try {
-    const before = await file.stat()
-    if (!before.isFile()) throw unreachable(`${path} is not a file`)
-    if (before.size > maxBytes) {
-      throw new KernelError(
-        'SOURCE_TOO_LARGE',
-        `${path} has ${before.size} bytes, at most ${maxBytes} are read`,
-      )
-    }
-    const bytes = new Uint8Array(before.size)
-    let read = 0
-    while (read < bytes.length) {
-      const { bytesRead } = await file.read(bytes, read, bytes.length - read, read)
-      if (bytesRead === 0) break
-      read += bytesRead
-    }
-    const after = await file.stat()
-    if (read < bytes.length || after.size !== before.size || after.mtimeMs !== before.mtimeMs) {
-      throw unreachable(`${path} changed while it was read`)
-    }
-    return bytes
-  } finally {
-    await file.close()
-  }
-}
-
 function explain(error: unknown, folder: string): unknown {
-  const code = codeOf(error)
-  if (code === undefined) return error
-  const message = error instanceof Error ? error.message : code
-  return new KernelError('SOURCE_UNREACHABLE', `${folder} cannot be read: ${message}`, {
-    cause: error,
-  })
+  if (codeOf(error) === undefined) return error
+  return new KernelError(
+    'SOURCE_UNREACHABLE',
+    `${folder} cannot be read: ${messageOf(error)}; mount it there, and let the user of this process read it`,
+    { cause: error },
+  )
 }
 
 function unreachable(message: string): KernelError {

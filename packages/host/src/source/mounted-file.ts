@@ -1,17 +1,23 @@
 import fs from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import {
+  type Cancel,
+  type Clock,
   type Crypto,
-  type Digest,
   digest,
+  equalDigests,
+  isKernelError,
   KernelError,
   type Mark,
+  messageOf,
   type PolicySource,
   type Scope,
 } from '@helm-ai-kernel/core'
-import { parseSignatures } from '@helm-ai-kernel/core/bundle'
+import { parseSignatures, type Signatures } from '@helm-ai-kernel/core/bundle'
 import { buildAuthored, isAuthored, maxAuthoredBytes, parseAuthored } from './authoring.ts'
+import { fileDigests, type HashedBytes, hashedBytes } from './file-digest.ts'
 import { type Generation, inOneGeneration } from './generation.ts'
+import { bytesOf, type OpenFile } from './open-file.ts'
 
 export interface MountedFileOptions {
   /** A folder, or one file. */
@@ -19,60 +25,68 @@ export interface MountedFileOptions {
   /** The only scope that it has policy for. */
   readonly scope: Scope
   readonly crypto: Crypto
-  /** Whether policy that nobody signed may be served: the authoring form has no signature. */
-  readonly unsigned: boolean
+  readonly clock: Pick<Clock, 'now'>
+  /** Whether policy that nobody signed may be served now: the authoring form has no signature. */
+  unsigned(): boolean
   /** The newest unsigned activation of the scope, from which an authored policy's epoch follows. */
   mark(): Promise<Mark | undefined>
-}
-
-/** One look at the files. */
-interface Delivery {
-  readonly name: string
-  /** Of the bundle; of an authored policy, what was built from it. */
-  readonly bytes: Uint8Array
-  readonly signature: Uint8Array | undefined
-  readonly policyHash: Digest
 }
 
 const maxBundleBytes = 64 * 1024 * 1024
 const maxSignatureBytes = 16 * 1024
 const names = ['policy.bundle', 'policy.yaml', 'policy.json'] as const
+const correct = 'or correct HELM_POLICY_PATH'
 
 /**
  * Policy from a folder or a file, such as a mounted ConfigMap or Secret (design 3.2, Sources). Its head
- * is the digest of the bytes: nothing that may be signed is parsed here.
+ * is the digest of the bytes, with the signatures beside them: nothing that may be signed is parsed.
  */
 export function mountedFile(options: MountedFileOptions): PolicySource {
   const { scope, crypto } = options
   const path = resolve(options.path)
-  /** What the newest head spoke of, until it is loaded: so that head and bytes belong together. */
-  let latest: Delivery | undefined
-  let built: { readonly from: string; readonly bytes: Uint8Array } | undefined
+  const digests = fileDigests(crypto, options.clock)
+  let built: (HashedBytes & { readonly from: string }) | undefined
 
   return Object.freeze({
     scopes: async () => [scope],
-    async head() {
-      latest = await deliver()
-      const { policyHash, name } = latest
-      return { scope, policyEpoch: undefined, policyHash, bundleRef: name, signatures: [] }
-    },
-    async load(_scope, head) {
-      const { bytes, signature, name, policyHash } = latest ?? (await deliver())
-      latest = undefined
-      if (policyHash !== head.policyHash) {
-        throw new KernelError('HASH_MISMATCH', `${name} changed since the head was made of it`)
-      }
-      const signatures = signature === undefined ? [] : parseSignatures(signature)
-      return { bytes, signatures, bundleRef: name }
-    },
+    head: (_scope, cancel) =>
+      look(cancel, async (generation, name) => {
+        const head = { scope, policyEpoch: undefined, bundleRef: name }
+        if (isAuthored(name)) {
+          const { digest: policyHash } = await authored(generation, name)
+          return { ...head, policyHash, signatures: [] }
+        }
+        const policyHash = await needed(generation, name, maxBundleBytes, (file) =>
+          digests.of(file),
+        )
+        return { ...head, policyHash, signatures: await signaturesOf(generation, name) }
+      }),
+    // Read again, and not kept since the head was made: most heads are of policy that is installed.
+    load: (_scope, head, cancel) =>
+      look(cancel, async (generation, name) => {
+        const read = isAuthored(name)
+          ? await authored(generation, name)
+          : await needed(generation, name, maxBundleBytes, (file) => hashedBytes(file, crypto))
+        // INVARIANT: the signatures are of the head's generation, and so are the bytes: no others
+        // have this digest.
+        if (equalDigests(read.digest, head.policyHash)) return read.bytes
+        throw new KernelError(
+          'HASH_MISMATCH',
+          `${name} changed since its head was made: it is read again at the next attempt`,
+        )
+      }),
+    settled: () => undefined,
   } satisfies PolicySource)
 
-  async function deliver(): Promise<Delivery> {
-    const folder = await isFolder(path)
-    return inOneGeneration(folder ? path : dirname(path), async (generation) => {
-      const name = folder ? await theOne(generation) : basename(path)
-      return isAuthored(name) ? authored(name, generation) : bundle(name, generation)
-    })
+  /** Reads what belongs together; `read` gets the name of the policy among the files. */
+  async function look<T>(
+    cancel: Cancel,
+    read: (generation: Generation, name: string) => Promise<T>,
+  ): Promise<T> {
+    const isFolder = await isFolderAt(path)
+    return inOneGeneration(isFolder ? path : dirname(path), cancel, async (generation) =>
+      read(generation, isFolder ? await theOne(generation) : basename(path)),
+    )
   }
 
   async function theOne(generation: Generation): Promise<string> {
@@ -81,7 +95,7 @@ export function mountedFile(options: MountedFileOptions): PolicySource {
     if (name === undefined) {
       throw new KernelError(
         'SOURCE_EMPTY',
-        `${path} holds none of ${names.join(', ')}: put a signed bundle there`,
+        `${path} holds none of ${names.join(', ')}: put a signed bundle there, ${correct}`,
       )
     }
     if (other !== undefined) {
@@ -90,56 +104,68 @@ export function mountedFile(options: MountedFileOptions): PolicySource {
     return name
   }
 
-  async function bundle(name: string, generation: Generation): Promise<Delivery> {
-    const bytes = await needed(generation, name, maxBundleBytes)
-    const signature = await generation.read(`${name}.sig`, maxSignatureBytes)
-    return { name, bytes, signature, policyHash: digest(crypto, bytes) }
+  async function signaturesOf(generation: Generation, name: string): Promise<Signatures> {
+    const bytes = await generation.open(`${name}.sig`, maxSignatureBytes, (file) => bytesOf(file))
+    return bytes === undefined ? [] : naming(`${name}.sig`, () => parseSignatures(bytes))
   }
 
-  async function authored(name: string, generation: Generation): Promise<Delivery> {
-    if (!options.unsigned) {
+  async function authored(generation: Generation, name: string): Promise<HashedBytes> {
+    if (!options.unsigned()) {
       throw new KernelError(
         'SIGNATURE_MISSING',
         `${name} is not signed, and this kernel takes signed policy alone: ` +
           'build a policy.bundle of it, sign that, and mount both instead',
       )
     }
-    const bytes = build(
-      name,
-      await needed(generation, name, maxAuthoredBytes),
-      await options.mark(),
+    const file = await needed(generation, name, maxAuthoredBytes, (open) =>
+      hashedBytes(open, crypto),
     )
-    return { name, bytes, signature: undefined, policyHash: digest(crypto, bytes) }
+    return build(name, file, await options.mark())
   }
 
   /** Built again only when the file or the mark is another: the source is asked every few seconds. */
-  function build(name: string, file: Uint8Array, mark: Mark | undefined): Uint8Array {
-    const from = [name, digest(crypto, file), mark?.epoch, mark?.hash].join()
-    if (built?.from !== from) {
-      const bytes = buildAuthored(parseAuthored(file, name), scope, mark, crypto)
-      built = { from, bytes }
-    }
-    return built.bytes
+  function build(name: string, file: HashedBytes, mark: Mark | undefined): HashedBytes {
+    const from = [name, file.digest, mark?.epoch, mark?.hash].join()
+    if (built?.from === from) return built
+    const authoredPolicy = parseAuthored(file.bytes, name)
+    const bytes = naming(name, () => buildAuthored(authoredPolicy, scope, mark, crypto))
+    built = { from, bytes, digest: digest(crypto, bytes) }
+    return built
   }
 
-  async function needed(
+  async function needed<T>(
     generation: Generation,
     name: string,
     maxBytes: number,
-  ): Promise<Uint8Array> {
-    const bytes = await generation.read(name, maxBytes)
-    if (bytes === undefined) {
-      throw new KernelError('SOURCE_EMPTY', `there is no ${name} in ${dirname(path)}`)
-    }
-    return bytes
+    work: (file: OpenFile) => Promise<T>,
+  ): Promise<T> {
+    const result = await generation.open(name, maxBytes, work)
+    if (result !== undefined) return result
+    throw new KernelError(
+      'SOURCE_EMPTY',
+      `there is no ${name} at ${path}: put it there, ${correct}`,
+    )
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
+/** Does `work`; what it refuses names the file. */
+function naming<T>(name: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (!isKernelError(cause)) throw cause
+    throw new KernelError(cause.code, `${name}: ${cause.message}`, { cause })
+  }
+}
+
+async function isFolderAt(path: string): Promise<boolean> {
   try {
     return (await fs.stat(path)).isDirectory()
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    throw new KernelError('SOURCE_UNREACHABLE', `no policy can be read: ${message}`, { cause })
+    throw new KernelError(
+      'SOURCE_UNREACHABLE',
+      `no policy can be read: ${messageOf(cause)}; mount policy there, ${correct}`,
+      { cause },
+    )
   }
 }

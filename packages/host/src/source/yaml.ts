@@ -16,13 +16,15 @@ interface Marked {
 /**
  * Reads YAML 1.2, core schema, as far as it says what JSON says (design 2.2): one document, no
  * directives, anchors, aliases, tags, duplicate or non-text keys, and numbers that a double holds.
- * Throws `BUNDLE_MALFORMED` with the line and column.
+ * Throws `BUNDLE_MALFORMED` with the file's name, line and column.
  */
-export function parseYaml(text: string): Json {
+export function parseYaml(text: string, name: string): Json {
   const lines = new LineCounter()
   const refuse = (message: string, offset: number): never => {
     const { line, col } = lines.linePos(offset)
-    throw new KernelError('BUNDLE_MALFORMED', message, { at: `line ${line}, column ${col}` })
+    throw new KernelError('BUNDLE_MALFORMED', `${name}: ${message}`, {
+      at: `line ${line}, column ${col}`,
+    })
   }
   const [document, second] = new Composer({
     version: '1.2',

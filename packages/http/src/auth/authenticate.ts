@@ -8,39 +8,49 @@ export type Authenticate = (headers: Headers, role: Role) => Credential | Refusa
 
 const bearer = /^bearer +(\S+)$/i
 
+const serviceKey =
+  'HELM_SERVICE_API_KEY, in the chart helm.auth.serviceAPIKey or helm.auth.existingSecret'
+
 export function createAuthenticate(
   credentials: Credentials,
   clock: Pick<Clock, 'now'>,
 ): Authenticate {
   return (headers, role) => {
-    if (!credentials.configured) {
+    const internal = role === 'internal'
+    if (internal ? !credentials.internalConfigured : !credentials.configured) {
       return unauthenticated(
         'AUTH_NOT_CONFIGURED',
-        'this kernel has no API key, so it lets nobody in: set HELM_ADMIN_API_KEY or HELM_API_KEYS_FILE',
+        internal
+          ? `this kernel has no service key, so nobody opens this path: set ${serviceKey}`
+          : 'this kernel has no API key, so it lets nobody in: set HELM_ADMIN_API_KEY or HELM_API_KEYS_FILE',
       )
     }
+    const which = internal ? `; this path takes the service key alone: ${serviceKey}` : ''
     const header = headers.get('authorization')
     if (header === null) {
-      return unauthenticated('AUTH_MISSING', 'send Authorization: Bearer and an API key')
+      return unauthenticated('AUTH_MISSING', `send Authorization: Bearer and an API key${which}`)
     }
     if (header.includes(',')) {
       return { refused: 'REQUEST_MALFORMED', detail: 'send one Authorization header, not several' }
     }
     const key = bearer.exec(header)?.[1]
     if (key === undefined || !isKey(key)) {
-      return unauthenticated('AUTH_MALFORMED', 'Authorization must be Bearer and one API key')
+      const detail = `Authorization must be Bearer and one API key${which}`
+      return unauthenticated('AUTH_MALFORMED', detail)
     }
     const credential = credentials.find(key)
     if (credential === undefined) {
-      return unauthenticated('AUTH_INVALID', 'this API key is not one that this kernel knows')
+      const detail = `this API key is not one that this kernel knows${which}`
+      return unauthenticated('AUTH_INVALID', detail)
     }
     if (credential.notAfter !== undefined && clock.now() >= credential.notAfter) {
-      return unauthenticated('AUTH_EXPIRED', 'this API key has expired: use a newer one')
+      return unauthenticated('AUTH_EXPIRED', `this API key has expired: use a newer one${which}`)
     }
     if (!credential.roles.includes(role)) {
+      const roles = credential.roles.join(', ')
       return {
         refused: 'AUTH_FORBIDDEN',
-        detail: `this needs a key with the role ${role}; this one has ${credential.roles.join(', ')}`,
+        detail: `this needs a key with the role ${role}; this one has ${roles}${which}`,
       }
     }
     return credential

@@ -29,6 +29,8 @@ export interface Credential {
 export interface Credentials {
   /** Whether there is any key for the API; without one nobody gets in. */
   readonly configured: boolean
+  /** Whether there is a service key; without one nobody opens /internal. */
+  readonly internalConfigured: boolean
   /** Whose key this is. */
   find(key: string): Credential | undefined
 }
@@ -67,8 +69,10 @@ export function credentialsOf(input: CredentialInput, crypto: Crypto): Credentia
     ...input.clients.map((key, i) => clientKey(key, `[${i}]`)),
   ]
   refuseTwice(held)
+  const isInternal = ({ credential }: Held): boolean => credential.roles.includes('internal')
   return Object.freeze({
-    configured: held.some(({ credential }) => !credential.roles.includes('internal')),
+    configured: !held.every(isInternal),
+    internalConfigured: held.some(isInternal),
     find(key: string) {
       const digest = digestOf(key)
       let found: Credential | undefined

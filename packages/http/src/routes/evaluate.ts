@@ -42,7 +42,8 @@ export function evaluateResource({ kernel, crypto, limits }: AppOptions): Resour
           },
           { scope, surface: 'evaluate', credential: name, method: 'key', roles },
         )
-        return { ...json(wireAnswer(answer, crypto)), code: answer.decision.reasonCode }
+        const { verdict, reasonCode } = answer.decision
+        return { ...json(wireAnswer(answer, crypto)), code: reasonCode, verdict }
       },
     },
   })

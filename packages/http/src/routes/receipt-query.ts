@@ -32,6 +32,7 @@ const kinds = {
   outcome: 1,
   activation: 1,
   rejection: 1,
+  forget: 1,
   approval: 1,
   tool: 1,
   key: 1,

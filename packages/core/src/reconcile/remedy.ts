@@ -1,24 +1,25 @@
-import type { ErrorCode, PolicyCode } from '@helm-ai-kernel/core'
+import type { ErrorCode } from '../error.ts'
+import type { PolicyCode } from '../reason.ts'
 
-const mount = 'look at HELM_POLICY_PATH and at what is mounted there'
-const signAgain = 'sign the exact bytes of the bundle again, and deliver both files'
+const source = 'look at the settings of the policy source, and at what it has'
+const signAgain = 'sign the exact bytes of the bundle again, and deliver them with that signature'
 const rebuild = 'correct the policy at that place, build it with bundle build, and sign it again'
 const raise = 'build the bundle with a higher policy_epoch, and sign it again'
 const trustKey = 'set HELM_POLICY_TRUST_PUBLIC_KEY or HELM_POLICY_TRUST_ROOT to who signs policy'
 
 /** What an operator does when policy was not installed. */
 const remedies = {
-  SOURCE_UNREACHABLE: mount,
+  SOURCE_UNREACHABLE: source,
   SOURCE_TIMEOUT: 'look at the disk or the network behind the policy source',
   SOURCE_TOO_LARGE:
     'make the policy smaller: a bundle is at most 64 MiB, policy.yaml at most 1 MiB',
-  SOURCE_EMPTY: mount,
+  SOURCE_EMPTY: 'deliver policy for this scope to the source',
   SOURCE_AMBIGUOUS: 'leave one form of the policy there',
-  HEAD_MALFORMED: 'look at what the policy source answers',
-  SCOPE_MISMATCH: 'build the bundle for the runtime scope of this kernel',
+  HEAD_MALFORMED: 'correct what the policy source answers at that member',
+  SCOPE_MISMATCH: 'build the bundle for the scope that it is delivered for',
   SCOPE_CONFLICT: 'leave one object for the scope',
   HASH_MISMATCH: 'wait for the next poll; if it stays, look at who writes the source',
-  SIGNATURE_MISSING: 'sign the bundle, and deliver policy.bundle.sig beside it',
+  SIGNATURE_MISSING: 'sign the bundle, and deliver the signature with it',
   SIGNATURE_INVALID: `${signAgain}, or correct the trust key`,
   KEY_UNTRUSTED: `sign with a trusted key, or ${trustKey}`,
   THRESHOLD_NOT_MET: 'have as many people sign as the trust root asks for',
@@ -39,10 +40,9 @@ const remedies = {
   SELF_TEST_FAILED: 'correct the rule or the test, build the bundle and sign it again',
 } as const satisfies Record<PolicyCode, string>
 
-export function isPolicyCode(code: ErrorCode): code is PolicyCode {
-  return Object.hasOwn(remedies, code)
-}
-
+/** What to do about a code, as an order to a person. */
 export function remedyOf(code: ErrorCode): string {
-  return isPolicyCode(code) ? remedies[code] : 'look at the log and at the other reasons'
+  return Object.hasOwn(remedies, code)
+    ? remedies[code as PolicyCode]
+    : 'look into the log, and at the other reasons of /readyz'
 }

@@ -1,0 +1,1 @@
+export { celConditions } from './conditions.ts'

@@ -1,0 +1,6 @@
+export type { AttemptClass, PolicyAttempt } from './attempt.ts'
+export type { ReconcilerOptions } from './options.ts'
+export { createReconciler, type Reconciler } from './reconciler.ts'
+export { remedyOf } from './remedy.ts'
+export { type StaticSource, staticSource } from './static-source.ts'
+export type { PolicyStatus, ReconcileStatus } from './status.ts'
