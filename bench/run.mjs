@@ -26,7 +26,7 @@ if (unknown.length > 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'helm-bench-'))
 try {
-  await main(positionals.length > 0 ? positionals : known)
+  await main(positionals.length > 0 ? [...new Set(positionals.flatMap(withKin))] : known)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -66,6 +66,11 @@ async function main(names) {
   writeFileSync(join(results, 'figures.svg'), drawFigures(document))
   if (values.json) console.log(JSON.stringify(document))
   else print(document)
+}
+
+/** P3, P4 and P5 are three sides of one thing. */
+function withKin(name) {
+  return name === 'swap' ? ['swap', 'stall', 'storm'] : [name]
 }
 
 /** What is measured cold needs a process for each size. */
