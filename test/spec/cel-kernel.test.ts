@@ -1,6 +1,6 @@
 import { celConditions } from '@helm-ai-kernel/cel'
-import { createKernel, type Json, scopeOf } from '@helm-ai-kernel/core'
-import { compile, decide, runSelfTests } from '@helm-ai-kernel/core/policy'
+import type { Json } from '@helm-ai-kernel/core'
+import { compile, decide } from '@helm-ai-kernel/core/policy'
 import { describe, expect, it } from 'vitest'
 import { bundleOf, decodeUnsigned, facts } from '../support/policy.ts'
 import { refusal } from '../support/refusal.ts'
@@ -75,30 +75,16 @@ describe('a rule with a condition in CEL', () => {
     expect(verdict(bundleOf(rules), { x: 2 })[1]).toBe('CONDITION_ERROR')
   })
 
-  it('is tested by the tests of its bundle', () => {
-    const tests = [
-      {
-        name: 'large',
-        request: { principal: 'p', action: 'a', args: { amount: 150, currency: 'EUR' } },
-        expect: 'ALLOW',
-      },
-    ]
-    const bytes = bundleOf(
-      [{ id: 'pay', effect: 'ALLOW', actions: ['a'], when: { cel: payment } }],
-      { tests },
-    )
-    const snapshot = compile(decodeUnsigned(bytes), celConditions())
-    expect(runSelfTests(snapshot)).toHaveLength(1)
-  })
-
-  it('does not compile without CEL, nor with an expression that the gate refuses: the rule is named', () => {
+  it('does not compile where there is no CEL, nor when the gate refuses it: the rule is named', () => {
     const without = refusal(() => compile(decodeUnsigned(bundle('ALLOW', payment))))
-    expect(without).toMatchObject({ code: 'COMPILE_FAILED' })
-    expect(without.message).toMatch(/no CEL.*rule pay|rules\[0\]/)
+    expect(without.code).toBe('COMPILE_FAILED')
+    expect(without.message).toContain('rule "pay"')
+    expect(without.message).toContain('no CEL')
     const hostile = bundle('ALLOW', "args.path.matches('(a+)+$')")
     const refused = refusal(() => compile(decodeUnsigned(hostile), celConditions()))
-    expect(refused).toMatchObject({ code: 'COMPILE_FAILED' })
-    expect(refused.message).toContain('startsWith')
-    expect(refused.at).toMatch(/pay|rules\[0\]/)
+    expect(refused.code).toBe('COMPILE_FAILED')
+    expect(refused.message).toContain('rule "pay"')
+    expect(refused.message).toContain('use startsWith')
+    expect(refused.message).toContain('rules[0].when.cel')
   })
 })

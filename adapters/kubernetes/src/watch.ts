@@ -30,7 +30,7 @@ export type Change =
 const timeoutSeconds = '240'
 /** It sends a bookmark about every minute; so long without a line, and the connection is dead. */
 const patience = 150_000
-/** An object of etcd is at most 1.5 MiB, in JSON at most six times that. */
+/** Of one object: etcd takes at most 1.5 MiB, in JSON at most six times that. */
 const maxLineBytes = 16 * 1024 * 1024
 const maxHeaderBytes = 16_384
 
@@ -52,6 +52,7 @@ export async function* watch(
   const stop = new AbortController()
   const abort = (): void => stop.abort()
   cancel.addEventListener('abort', abort)
+  if (cancel.aborted) abort()
   const silence = onSilence(clock, patience, () => stop.abort(silent))
   try {
     const outgoing = await open(cluster, resourceVersion, stop.signal)

@@ -1,4 +1,5 @@
 import type { Runtime } from '@helm-ai-kernel/host'
+import { crdSources } from '@helm-ai-kernel/kubernetes'
 import { listen } from './listen.ts'
 import { onSignal } from './signals.ts'
 
@@ -8,4 +9,5 @@ export const nodeRuntime: Runtime = Object.freeze({
   listen,
   onSignal,
   exit: (code: number) => process.exit(code),
+  sources: crdSources,
 })

@@ -10,9 +10,9 @@ export const limits = {
   loops: 2,
   /** Steps of one evaluation: about one for each node that a loop evaluates. */
   fuel: 100_000,
-  /** UTF-16 units of a text that an expression makes. */
+  /** UTF-16 units of a text that a condition makes. */
   text: 65_536,
-  /** Items of a list that an expression makes. */
+  /** Items of a list that a condition reads or makes. */
   list: 10_000,
   /** UTF-16 units of a text that is read as a number, a boolean, a moment or a duration. */
   scalar: 128,

@@ -12,8 +12,8 @@ export interface Parsed {
 
 /** Parses an expression whose size and nesting are bounded first, since the parser recurses. */
 export function parseSource(source: string): Parsed {
-  if (/\p{Surrogate}/u.test(source))
-    refuseAt(source, undefined, 'an expression is well-formed text')
+  const wellFormed = !/\p{Surrogate}/u.test(source)
+  if (!wellFormed) refuseAt(source, undefined, 'an expression is well-formed text')
   // A text has at least as many bytes as units.
   if (source.length > limits.source || encodeUtf8(source).length > limits.source) {
     refuseAt(source, undefined, `an expression has at most ${limits.source} bytes: split it`)
@@ -35,9 +35,19 @@ export function parseSource(source: string): Parsed {
 
 const syntaxError = /^<input>:(\d+):(\d+): (.*)$/s
 
-// Comments and literals are skipped: raw ones, where a backslash is nothing special, first.
-const token =
-  /\/\/[^\r\n]*|(?:[rR][bB]?|[bB][rR])(?:"""[^]*?"""|'''[^]*?'''|"[^"\r\n]*"|'[^'\r\n]*')|"""(?:\\[^]|[^\\])*?"""|'''(?:\\[^]|[^\\])*?'''|"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*'|[()[\]{}?,]/g
+/** What may hold brackets that are none (comments, literals: raw ones first), and the brackets. */
+const token = new RegExp(
+  [
+    /\/\/[^\r\n]*/,
+    /(?:[rR][bB]?|[bB][rR])(?:"""[^]*?"""|'''[^]*?'''|"[^"\r\n]*"|'[^'\r\n]*')/,
+    /"""(?:\\[^]|[^\\])*?"""|'''(?:\\[^]|[^\\])*?'''/,
+    /"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*'/,
+    /[()[\]{}?,]/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+)
 
 /** Brackets nest, and so does every `?` of a chain of conditionals, which a comma ends. */
 function checkNesting(source: string): void {
@@ -55,11 +65,13 @@ function checkNesting(source: string): void {
 export const tooDeep: string = `an expression nests at most ${limits.depth} deep: split it`
 
 function refuseAt(source: string, offset: number | undefined, message: string): never {
-  if (offset === undefined)
-    throw new KernelError('COMPILE_FAILED', message, { at: 'the expression' })
-  const before = source.slice(0, offset).split(/\r\n|\r|\n/)
-  const at = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
+  const at = offset === undefined ? 'the expression' : placeOf(source.slice(0, offset))
   throw new KernelError('COMPILE_FAILED', message, { at })
+}
+
+function placeOf(before: string): string {
+  const lines = before.split(/\r\n|\r|\n/)
+  return `line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`
 }
 
 function messageOf(error: unknown): string {

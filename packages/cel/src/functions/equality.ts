@@ -40,8 +40,8 @@ export function equalityFunctions(meter: Meter): readonly CelFunc[] {
     if (typeof a === 'number' || typeof a === 'bigint') {
       return typeof b === 'number' || typeof b === 'bigint' ? sameNumber(a, b) : undefined
     }
-    if (typeof a === 'boolean' || a === null)
-      return typeof a === typeof b && (a === null) === (b === null) ? a === b : undefined
+    if (typeof a === 'boolean') return typeof b === 'boolean' ? a === b : undefined
+    if (a === null) return b === null ? true : undefined
     if (isCelList(a)) return isCelList(b) ? equalLists(a, b) : undefined
     if (isCelMap(a)) return isCelMap(b) ? equalMaps(a, b) : undefined
     return sameMoment(a, b)

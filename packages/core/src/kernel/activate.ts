@@ -1,3 +1,4 @@
+import { KernelError } from '../error.ts'
 import type { EffectivePolicySnapshot } from '../policy/snapshot.ts'
 import type { Mark, ScopeState } from '../ports/receipt-store.ts'
 import type { ActivationBody } from '../receipt/statement.ts'
@@ -18,6 +19,9 @@ export function createActivation(recorder: Recorder): Activate {
   return async (snapshot, { source = 'install', bundleRef = '' }, readFloor) => {
     const { scope, policyEpoch, policyHash, keyIds, provenance } = snapshot
     const signed = provenance === 'signed'
+    if (source.length > 256 || bundleRef.length > 2048) {
+      throw new KernelError('HEAD_MALFORMED', 'bundle_ref is longer than a receipt may hold')
+    }
     for (;;) {
       const state = await readFloor()
       const mark = signed ? state.signed : state.unsigned

@@ -1,6 +1,6 @@
 /**
  * Work that many ask for and that need not run for each: at most one run is on its way, and one waits.
- * The promise is of a run that began after the call. `work` must not reject.
+ * The promise is of a run that began after the call.
  */
 export function coalesce(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined
@@ -8,8 +8,8 @@ export function coalesce(work: () => Promise<void>): () => Promise<void> {
   return run
 
   function run(): Promise<void> {
-    if (running !== undefined) return (waiting ??= running.then(next))
-    running = work().then(() => {
+    if (running !== undefined) return (waiting ??= running.then(next, next))
+    running = work().finally(() => {
       running = undefined
     })
     return running

@@ -186,7 +186,11 @@ export function createWorker(scope: Scope, options: ReconcilerOptions, lanes: La
 
   function tell(kind: AttemptClass): void {
     const now = status()
-    source.settled(scope, now)
+    try {
+      source.settled(scope, now)
+    } catch (error) {
+      options.warn?.(`the policy source failed when it was told the outcome: ${messageOf(error)}`)
+    }
     options.observe?.({ class: kind, status: now })
   }
 }
