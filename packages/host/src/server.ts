@@ -135,7 +135,10 @@ export async function serve(
       metrics: createMetricsApp({ ...options, metrics: metrics.render }),
     }),
   }
-  const listening = await bindAll(runtime, apps, configuration)
+  const listening = await bindAll(runtime, apps, configuration).catch((error: unknown) => {
+    ended.abort()
+    throw error
+  })
   const { addresses } = listening
   log.info(`helm-ai-kernel ${version} is listening`, {
     ...addresses,
@@ -143,6 +146,7 @@ export async function serve(
     scope: scopeKey(scope),
     source: policySourceKind,
     policy_path: configuration.policyPath,
+    policy_url: configuration.policyControlplaneUrl,
     provenance: takesUnsigned(configuration, trust) ? 'unsigned' : 'signed',
     policy_keys: trust.keys.map(({ keyId }) => keyId),
     signing_key: key.signer.keyId,
@@ -158,6 +162,7 @@ export async function serve(
   try {
     await durable.open()
   } catch (error) {
+    ended.abort()
     listening.abort()
     throw error
   }
