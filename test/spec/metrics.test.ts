@@ -20,7 +20,7 @@ function made(
   const metrics = createMetrics({
     build: { version: '0.5.6', runtime: 'node 1.2.3' },
     clock: { now: () => now },
-    statuses,
+    policy: { statuses: (most) => statuses().slice(0, most), counts: () => countsOf(statuses()) },
     readiness: () => readiness,
   })
   return { ...metrics, scrape: async () => seriesOf((await metrics.render()).body) }
@@ -273,3 +273,9 @@ describe('the text of a scrape', () => {
     expect({ status, said: `${stdout}${stderr}` }).toEqual({ status: 0, said: '' })
   })
 })
+
+function countsOf(statuses: readonly PolicyStatus[]) {
+  const counts = { active: 0, stale: 0, expired: 0, invalid: 0, withdrawn: 0, no_policy: 0 }
+  for (const { snapshot_status } of statuses) counts[snapshot_status]++
+  return counts
+}

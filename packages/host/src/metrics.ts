@@ -1,5 +1,5 @@
 import { type Clock, reasonCodes } from '@helm-ai-kernel/core'
-import type { PolicyAttempt, PolicyStatus } from '@helm-ai-kernel/core/reconcile'
+import type { PolicyAttempt, Reconciler } from '@helm-ai-kernel/core/reconcile'
 import type { Build, Exposition, HttpEvent, Readiness } from '@helm-ai-kernel/http'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { scopeGauges } from './metrics/scope-gauges.ts'
@@ -17,7 +17,7 @@ export interface MetricsInput {
   readonly build: Build
   readonly clock: Pick<Clock, 'now'>
   /** Read at each scrape. */
-  readonly statuses: () => readonly PolicyStatus[]
+  readonly policy: Pick<Reconciler, 'statuses' | 'counts'>
   readonly readiness: () => Readiness
 }
 
@@ -28,16 +28,6 @@ const durationBuckets = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15,
 ]
 
-// A record, so that a new status does not compile until it is counted.
-const snapshotStatuses = {
-  active: 0,
-  stale: 0,
-  expired: 0,
-  invalid: 0,
-  withdrawn: 0,
-  no_policy: 0,
-} as const satisfies Record<PolicyStatus['snapshot_status'], 0>
-
 /** A method is whatever the client wrote; these are counted by name. */
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'])
 
@@ -45,7 +35,7 @@ const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DEL
  * INVARIANT: the number of series is bounded. Labels are codes, patterns of routes and names from the
  * tables here; scopes are at most `maxScopes`.
  */
-export function createMetrics({ build, clock, statuses, readiness }: MetricsInput): Metrics {
+export function createMetrics({ build, clock, policy, readiness }: MetricsInput): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const gauge = (name: string, help: string, labelNames: readonly string[] = []): Gauge =>
@@ -113,7 +103,7 @@ export function createMetrics({ build, clock, statuses, readiness }: MetricsInpu
     },
     async render() {
       tellReadiness()
-      tellScopes(statuses())
+      tellScopes()
       return { contentType: registry.contentType, body: await registry.metrics() }
     },
   }
@@ -125,15 +115,14 @@ export function createMetrics({ build, clock, statuses, readiness }: MetricsInpu
     for (const { check, code } of now.reasons) reasons.set({ check, code }, 1)
   }
 
-  function tellScopes(all: readonly PolicyStatus[]): void {
-    const counts: Record<PolicyStatus['snapshot_status'], number> = { ...snapshotStatuses }
-    for (const { snapshot_status: status } of all) counts[status]++
-    for (const [status, count] of Object.entries(counts)) {
+  function tellScopes(): void {
+    for (const [status, count] of Object.entries(policy.counts())) {
       scopes.set({ snapshot_status: status }, count)
     }
+    const statuses = policy.statuses(maxScopes)
     for (const { series, valueOf } of perScope) {
       series.reset()
-      for (const status of all.slice(0, maxScopes)) {
+      for (const status of statuses) {
         const { tenant_id, workspace_id } = status
         const value = valueOf(status)
         if (value !== undefined) series.set({ tenant_id, workspace_id }, value)

@@ -7,7 +7,7 @@ import { policyWarnings } from './policy-warnings.ts'
 /** Where the parts of the server stand; read at each probe. */
 export interface Parts {
   readonly kernel: Pick<Kernel, 'scope' | 'status'>
-  readonly policy: Pick<Reconciler, 'status' | 'statuses' | 'listingFault'>
+  readonly policy: Pick<Reconciler, 'status' | 'statuses' | 'counts' | 'listingFault'>
   /** Whose policy must be active (`HELM_READY_SCOPES`). */
   readonly readyScopes: 'runtime' | 'all' | readonly Scope[]
   readonly production: boolean
@@ -60,6 +60,8 @@ function policy(parts: Parts): readonly Finding[] {
   const fault = policy.listingFault()
   const listing = fault === undefined ? [] : [findingOf(fault)]
   // What the source has withdrawn is denied on purpose.
+  const { stale, expired, invalid, no_policy } = policy.counts()
+  if (stale + expired + invalid + no_policy === 0) return listing
   const statuses = policy.statuses().filter((status) => status.snapshot_status !== 'withdrawn')
   const found = statuses.flatMap((status) =>
     inactive(`${status.tenant_id}/${status.workspace_id}`, status),

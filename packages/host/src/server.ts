@@ -94,8 +94,7 @@ export async function serve(
       draining: () => draining.signal.aborted,
     })
   const build = { version, runtime: runtime.name }
-  const { statuses } = reconciler
-  const metrics = createMetrics({ build, clock, statuses, readiness })
+  const metrics = createMetrics({ build, clock, policy: reconciler, readiness })
   const logRequest = logRequests(log)
 
   const options: AppOptions = {
@@ -124,7 +123,7 @@ export async function serve(
     build,
     report(event) {
       logRequest(event)
-      metrics.observeRequest(event)
+      if (configuration.metricsEnabled) metrics.observeRequest(event)
     },
   }
   const apps = {

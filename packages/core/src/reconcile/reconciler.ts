@@ -24,8 +24,10 @@ export interface Reconciler {
   wake(scope?: Scope): Promise<void>
   /** Undefined when nothing is known of the scope. */
   status(scope: Scope): PolicyStatus | undefined
-  /** Of every scope, by name. */
-  statuses(): readonly PolicyStatus[]
+  /** By name, of every scope or of the first so many. */
+  statuses(most?: number): readonly PolicyStatus[]
+  /** How many scopes stand how: cheap, where statuses of thousands are not. */
+  counts(): Readonly<Record<PolicyStatus['snapshot_status'], number>>
   /** Why it is not known which scopes there are; undefined while the newest listing is good. */
   listingFault(): KernelError | undefined
 }
@@ -42,6 +44,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const active = new Set<string>(options.scopes.map(scopeKey))
   const withdrawn = new Set<string>()
   const ended = createCancel()
+  let names: readonly string[] | undefined
   let fault: KernelError | undefined = new KernelError('SOURCE_UNREACHABLE', 'not listed yet')
   let listings = { failures: 0 }
   const list = coalesce(listOnce)
@@ -67,7 +70,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await workers.get(scopeKey(scope))?.attempt()
     },
     status: (scope) => workers.get(scopeKey(scope))?.status(),
-    statuses: () => [...workers.keys()].sort().flatMap((key) => workers.get(key)?.status() ?? []),
+    statuses: (most = Infinity) =>
+      sortedNames()
+        .slice(0, most)
+        .flatMap((key) => workers.get(key)?.status() ?? []),
+    counts() {
+      const counts = { active: 0, stale: 0, expired: 0, invalid: 0, withdrawn: 0, no_policy: 0 }
+      for (const { scope } of workers.values()) counts[kernel.status(scope).status]++
+      return counts
+    },
     listingFault: () => fault,
   }
 
@@ -89,8 +100,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   function workerOf(scope: Scope): Worker {
     const key = scopeKey(scope)
     let worker = workers.get(key)
-    if (worker === undefined) workers.set(key, (worker = createWorker(scope, options, lanes)))
+    if (worker === undefined) {
+      worker = createWorker(scope, options, lanes)
+      workers.set(key, worker)
+      names = undefined
+    }
     return worker
+  }
+
+  function sortedNames(): readonly string[] {
+    return (names ??= [...workers.keys()].sort())
   }
 
   /** Beside the scopes, never before them: a listing that hangs delays none. */
@@ -147,6 +166,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (isFixed || active.has(key) || worker.status().snapshot_status !== 'no_policy') return
     workers.delete(key)
     withdrawn.delete(key)
+    names = undefined
   }
 }
 

@@ -17,6 +17,7 @@ import { type Attempts, type PolicyStatus, statusOf } from './status.ts'
 
 /** Keeps one scope at what the source says, by itself: no other scope is waited for. */
 export interface Worker {
+  readonly scope: Scope
   /** Installs what was kept. Never rejects. */
   restore(): Promise<void>
   /** Asks the source now, and polls from then on. Never rejects. */
@@ -50,7 +51,7 @@ export function createWorker(scope: Scope, options: ReconcilerOptions, lanes: La
   let timer: Cancelling | undefined
   const run = coalesce(() => (wasSlow ? lanes.slow : lanes.quick)(attempt))
 
-  return { restore, attempt: begin, stop, withdraw, status }
+  return { scope, restore, attempt: begin, stop, withdraw, status }
 
   function begin(): Promise<void> {
     state = 'polling'
