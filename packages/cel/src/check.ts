@@ -72,12 +72,8 @@ export function check(source: string, variables: readonly string[]): Checked {
   }
 
   function visitName(expr: Expr, name: string, { names }: Scope): Expr {
-    if (!names.has(name)) {
-      refuse(
-        `no variable "${name}": ${own(instead, name) ?? `there are ${variables.join(' ')}`}`,
-        expr,
-      )
-    }
+    const hint = own(instead, name) ?? `there are ${variables.join(' ')}`
+    if (!names.has(name)) refuse(`no variable "${name}": ${hint}`, expr)
     uses.add(name)
     return expr
   }
@@ -94,13 +90,9 @@ export function check(source: string, variables: readonly string[]): Checked {
     const counts = target === undefined ? word.plain : word.method
     if (counts?.includes(args.length) !== true) refuse(`write ${usage(name, word)}`, expr)
     if (word.zone) for (const arg of args) checkZone(arg)
-    const visited = args.map((arg) => visit(arg, scope))
-    return call(
-      expr,
-      name,
-      word.reads ? visited.map((arg) => call(arg, '@scalar', [arg])) : visited,
-      target && visit(target, scope),
-    )
+    const read = (arg: Expr): Expr => (word.reads ? call(arg, '@scalar', [arg]) : arg)
+    const visited = args.map((arg) => read(visit(arg, scope)))
+    return call(expr, name, visited, target && visit(target, scope))
   }
 
   function visitOperator(expr: Expr, name: string, args: readonly Expr[], scope: Scope): Expr {
@@ -108,12 +100,9 @@ export function check(source: string, variables: readonly string[]): Checked {
       refuse('!= null is never true: two types are an error; has(args.x) asks for a member', expr)
     }
     const item = name === '_+_' ? appended(args) : undefined
-    const parts = item === undefined ? args : [...args.slice(0, 1), item]
-    return call(
-      expr,
-      item === undefined ? name : '@push',
-      parts.map((part) => visit(part, scope)),
-    )
+    if (item !== undefined) return call(expr, '@push', [visit(args[0], scope), visit(item, scope)])
+    const parts = args.map((arg) => visit(arg, scope))
+    return call(expr, name, parts)
   }
 
   function checkZone(expr: Expr): void {
