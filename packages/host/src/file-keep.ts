@@ -3,12 +3,18 @@ import { replaceFile, temporarySuffix } from '@helm-ai-kernel/ledger'
 
 /** A Keep of files: each is written whole beside its place, synced, and then renamed into it. */
 export function fileKeep(disk: Disk): Keep {
-  let last: Promise<unknown> = Promise.resolve()
+  /** The put of each name that is on its way. */
+  const putting = new Map<string, Promise<unknown>>()
   return Object.freeze({
     put(name, bytes) {
-      // INVARIANT: one at a time, so that two cannot write into one unfinished file.
-      const own = last.then(() => replaceFile(disk, name, bytes))
-      last = own.catch(() => undefined)
+      // INVARIANT: one at a time of a name, so that two cannot write into one unfinished file.
+      const before = putting.get(name) ?? Promise.resolve()
+      const own = before.then(() => replaceFile(disk, name, bytes))
+      const end = own.catch(() => undefined)
+      putting.set(name, end)
+      void end.then(() => {
+        if (putting.get(name) === end) putting.delete(name)
+      })
       return own
     },
     async get(name) {

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Disk, File } from '@helm-ai-kernel/core'
+import { coalesce } from '@helm-ai-kernel/core/reconcile'
 
 const fileMode = 0o600
 const folderMode = 0o700
@@ -98,7 +99,16 @@ async function makeFolder(full: string): Promise<void> {
   }
 }
 
-async function syncFolder(full: string): Promise<void> {
+/** One for each folder: a sync that begins after a change makes it durable, whoever asked for it. */
+const folderSyncs = new Map<string, () => Promise<void>>()
+
+function syncFolder(full: string): Promise<void> {
+  let sync = folderSyncs.get(full)
+  if (sync === undefined) folderSyncs.set(full, (sync = coalesce(() => syncFolderNow(full))))
+  return sync()
+}
+
+async function syncFolderNow(full: string): Promise<void> {
   const fd = await openFile(full, 'r')
   try {
     await run((done) => fs.fsync(fd, done))

@@ -117,8 +117,8 @@ export function createInstaller(
     requirePassed(await turns(runSelfTestsSliced(bundle, snapshot, expected.now)))
     const state = { ...ageOf(snapshot, given, times), signatures, proofs }
     if (times === undefined) {
-      await kept?.putBundle(snapshot.policyHash, verified.bytes, signatures)
-      await keep(state, given)
+      const bundle = kept?.putBundle(snapshot.policyHash, verified.bytes, signatures)
+      await Promise.all([bundle, keep(state, given)])
     }
     const status = await activate(snapshot, given, () => requireFloor(snapshot, held))
     // The trust root may have been replaced meanwhile: revocation is immediate.

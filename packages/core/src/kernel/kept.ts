@@ -82,9 +82,10 @@ export function createKept(keep: Keep): Kept {
 
     async putBundle(policyHash, bytes, signatures) {
       const name = bundleName(policyHash)
-      // First the signatures: whoever finds the bytes finds them too.
-      if (signatures.length > 0) await put(`${name}.sig`, encodeSignatures(signatures))
-      if ((await keep.get(name)) === undefined) await put(name, bytes)
+      await Promise.all([
+        signatures.length > 0 && put(`${name}.sig`, encodeSignatures(signatures)),
+        (await keep.get(name)) === undefined && put(name, bytes),
+      ])
     },
 
     putState: (scope, { policyHash, verifiedAt, activatedAt, source, bundleRef }) =>

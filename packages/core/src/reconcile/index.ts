@@ -1,4 +1,5 @@
 export type { AttemptClass, PolicyAttempt } from './attempt.ts'
+export { coalesce } from './coalesce.ts'
 export type { ReconcilerOptions } from './options.ts'
 export { createReconciler, type Reconciler } from './reconciler.ts'
 export { remedyOf } from './remedy.ts'

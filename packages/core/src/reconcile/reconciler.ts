@@ -33,7 +33,7 @@ export interface Reconciler {
 }
 
 /** So many scopes are asked for, verified and compiled at one moment. */
-const quickWidth = 32
+const quickWidth = 64
 const slowWidth = 8
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
