@@ -38,6 +38,20 @@ describe.each([
   { name: 'nodeDisk', make: () => nodeDisk(join(newFolder(), 'data')) },
   { name: 'memoryDisk', make: () => memoryDisk() },
 ])('$name is a Disk', ({ make }) => {
+  it('makes a scratch file anew each time, and gives it a name that stays', async () => {
+    const disk = make()
+    for (const content of ['a longer one', 'short']) {
+      const file = await disk.open('s/a.tmp', 'scratch')
+      expect(await file.size()).toBe(0)
+      await file.write(text(content), 0)
+      await file.sync()
+      await file.close()
+      await disk.rename('s/a.tmp', 's/a')
+      expect(await read(disk, 's/a')).toBe(content)
+    }
+    expect(await disk.list('s')).toEqual(['a'])
+  })
+
   it('gives back what was written, and less at the end of a file', async () => {
     const disk = make()
     const file = await disk.open('a/b/c', 'create')

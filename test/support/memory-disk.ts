@@ -51,6 +51,13 @@ export function memoryDisk(files: Files = new Map()): MemoryDisk {
   return {
     async open(path, mode) {
       const found = inodes.get(path)
+      if (mode === 'scratch') {
+        const made = inode(new Uint8Array())
+        // No sync of the folder: until it is renamed, a power cut may take the name.
+        renamed.set(path, found)
+        inodes.set(path, made)
+        return memoryFile(made)
+      }
       if (found !== undefined) return memoryFile(found)
       if (mode !== 'create') throw diskError('ENOENT', path)
       const made = inode(new Uint8Array())

@@ -16,6 +16,7 @@ export function nodeDisk(root: string): Disk {
   return Object.freeze({
     async open(path, mode) {
       const full = at(path)
+      if (mode === 'scratch') return nodeFile(await openScratch(full))
       const flags = mode === 'read' ? 'r' : 'r+'
       if (mode !== 'create') return nodeFile(await openFile(full, flags))
       try {
@@ -83,6 +84,18 @@ function nodeFile(fd: number): File {
     size: async () => (await call<fs.Stats>((done) => fs.fstat(fd, done))).size,
     close: () => run((done) => fs.close(fd, done)),
   }
+}
+
+async function openScratch(full: string): Promise<number> {
+  const { O_RDWR, O_CREAT, O_TRUNC } = fs.constants
+  const open = (): Promise<number> => openFile(full, O_RDWR | O_CREAT | O_TRUNC)
+  try {
+    return await open()
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+  await makeFolder(dirname(full))
+  return open()
 }
 
 function openFile(full: string, flags: string | number): Promise<number> {

@@ -6,9 +6,8 @@ export const temporarySuffix = '.tmp'
 /** Puts `bytes` at `path` so that after a power cut there is the old file or the new, whole. */
 export async function replaceFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const temporary = path + temporarySuffix
-  const file = await disk.open(temporary, 'create')
+  const file = await disk.open(temporary, 'scratch')
   try {
-    await file.truncate(0)
     await file.write(bytes, 0)
     await file.sync()
   } finally {

@@ -11,6 +11,8 @@ import type { EffectivePolicySnapshot } from './snapshot.ts'
 
 /** Rules between two yields: about a millisecond, some in a cold process. */
 const slice = 256
+/** A condition language takes about a millisecond for each. */
+const expressionsPerSlice = 4
 
 /**
  * Compiles a verified bundle: everything that can be done once is done here. Yields between slices.
@@ -20,12 +22,20 @@ export function* compileSliced(
   bundle: VerifiedBundle,
   conditions?: Conditions,
 ): Generator<undefined, EffectivePolicySnapshot> {
-  const compileCondition = conditionCompiler(conditions)
+  let expressions = 0
+  const compileCondition = conditionCompiler(
+    conditions && {
+      compile(expression) {
+        expressions++
+        return conditions.compile(expression)
+      },
+    },
+  )
   const patterns = sharedPatterns(false)
   const guardedPatterns = sharedPatterns(true)
   const rules: CompiledRule[] = []
-  for (let from = 0; from < bundle.rules.length; from += slice) {
-    compileSome(from, Math.min(from + slice, bundle.rules.length))
+  while (rules.length < bundle.rules.length) {
+    compileSome(Math.min(rules.length + slice, bundle.rules.length))
     yield
   }
   const index = yield* ruleIndexSliced(rules)
@@ -45,8 +55,9 @@ export function* compileSliced(
   }) as EffectivePolicySnapshot
 
   /** Apart from the generator, because engines optimise a plain loop sooner. */
-  function compileSome(from: number, to: number): void {
-    for (let i = from; i < to; i++) {
+  function compileSome(to: number): void {
+    const most = expressions + expressionsPerSlice
+    for (let i = rules.length; i < to && expressions < most; i++) {
       const rule = bundle.rules[i]
       if (rule === undefined) return
       const { id, effect, reason, when, actions, resources, principals } = rule

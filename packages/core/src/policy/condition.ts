@@ -22,6 +22,7 @@ interface Form {
 export function conditionCompiler(conditions: Conditions | undefined): ConditionCompiler {
   const readers = new Map<string, Reader>()
   const comparisons = new Map<string, Condition>()
+  const expressions = new Map<string, Condition>()
   const forms: readonly Form[] = [
     { name: 'path', members: ['path', 'op', 'value'], make: comparison },
     { name: 'all', members: ['all'], make: (when, at) => all(parts(when['all'], `${at}.all`)) },
@@ -82,8 +83,12 @@ export function conditionCompiler(conditions: Conditions | undefined): Condition
     if (conditions === undefined) {
       failed('this kernel has no CEL: give createKernel a Conditions, or use path, op, value', at)
     }
+    const known = expressions.get(expression)
+    if (known !== undefined) return known
     try {
-      return conditions.compile(expression)
+      const condition = conditions.compile(expression)
+      expressions.set(expression, condition)
+      return condition
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause)
       throw new KernelError('COMPILE_FAILED', message, { at: `${at}.cel`, cause })

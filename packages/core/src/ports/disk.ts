@@ -17,8 +17,11 @@ export interface File {
  * durable when its call resolves: the implementation syncs the folder.
  */
 export interface Disk {
-  /** Opens for reading and writing. `create` makes the file, and folders on the way, when absent. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<File>
+  /**
+   * Opens for reading and writing. `create` makes the file, and folders on the way, when absent;
+   * `scratch` makes it anew, and its name is durable only once it is renamed.
+   */
+  open(path: string, mode: 'read' | 'write' | 'create' | 'scratch'): Promise<File>
   rename(from: string, to: string): Promise<void>
   /** Removes a file; resolves when there is none. */
   remove(path: string): Promise<void>
