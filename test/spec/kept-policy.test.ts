@@ -1,4 +1,5 @@
 import { KernelError, memoryStore, noTrust } from '@helm-ai-kernel/core'
+import { parseSignatures } from '@helm-ai-kernel/core/bundle'
 import { fileKeep } from '@helm-ai-kernel/host'
 import { describe, expect, it } from 'vitest'
 import { signedBundle, testKernel } from '../support/kernel.ts'
@@ -190,6 +191,47 @@ describe('a disk that keeps nothing', () => {
     await pass(2 * minute)
     expect((await wake()).reconcile_status).toBe('no_change')
     expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+  })
+})
+
+describe('kept files', () => {
+  it('of an update that the disk has no room for leave the policy before it as it was', async () => {
+    let isFull = false
+    const inner = fileKeep(memoryDisk())
+    const keep = {
+      ...inner,
+      put: async (name: string, bytes: Uint8Array) => {
+        if (isFull && name.endsWith('.bundle')) throw new Error('ENOSPC: no space left on device')
+        await inner.put(name, bytes)
+      },
+    }
+    const kept = { store: memoryStore(), keep }
+    const first = life(kept)
+    first.source.offer(signedBundle(1))
+    await first.start()
+    isFull = true
+    expect(await first.wake(signedBundle(2))).toMatchObject({ reason_code: 'LEDGER_UNAVAILABLE' })
+    const second = life(kept)
+    second.source.offer(down)
+    await second.start()
+    expect(second.kernel.evaluate(read).verdict).toBe('ALLOW')
+  })
+
+  it('of somebody else hide no scope', async () => {
+    const kept = durable()
+    const { bytes, signature } = signedBundle(1)
+    await testKernel(kept).kernel.install(bytes, signature)
+    await kept.keep.put('policy/a b~c.json', new Uint8Array())
+    expect(await testKernel(kept).kernel.authority.kept()).toEqual([scope])
+  })
+
+  it('have no place for two signatures without key ids, so none are taken', async () => {
+    const { bytes, signature } = signedBundle(1)
+    const [bare] = parseSignatures(signature)
+    if (bare === undefined) throw new Error('no signature')
+    await expect(testKernel().kernel.install(bytes, [bare, bare])).rejects.toThrow(
+      'needs its key_id',
+    )
   })
 })
 

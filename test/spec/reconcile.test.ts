@@ -1,17 +1,14 @@
-import { KernelError, nobleCrypto, scopeOf } from '@helm-ai-kernel/core'
+import { KernelError, nobleCrypto } from '@helm-ai-kernel/core'
 import { staticSource } from '@helm-ai-kernel/core/reconcile'
 import { parseSignatures } from '@helm-ai-kernel/core/bundle'
 import { describe, expect, it } from 'vitest'
 import { signedBundle } from '../support/kernel.ts'
 import { scope } from '../support/policy.ts'
-import { testReconciler, turns } from '../support/reconcile.ts'
+import { testReconciler } from '../support/reconcile.ts'
 
 const read = { principal: 'agent:a', action: 'ticket.read' }
 const minute = 60_000
 const unreachable = new KernelError('SOURCE_UNREACHABLE', 'the folder is gone')
-const acme = scopeOf('acme', 'prod')
-const forAcme = (epoch: number) =>
-  signedBundle(epoch, undefined, { scope: { tenant_id: 'acme', workspace_id: 'prod' } })
 
 describe('a reconciler', () => {
   it('installs at the start, follows the source, and stops when it is told', async () => {
@@ -160,129 +157,6 @@ describe('a reconciler', () => {
   })
 })
 
-describe('rejections', () => {
-  const refusals = async (store: ReturnType<typeof testReconciler>['store']) =>
-    (await store.find({ scope, kind: 'rejection', limit: 1000 })).receipts.map(
-      ({ statement }) => statement,
-    )
-  const bad = (epoch: number) => ({ ...signedBundle(epoch), signature: signedBundle(99).signature })
-
-  it('are written once for each distinct cause, also over a restart', async () => {
-    const { source, start, wake, store } = testReconciler()
-    source.offer(signedBundle(1))
-    await start()
-    for (let i = 0; i < 3; i++) await wake(bad(2))
-    await wake(bad(3))
-    const again = testReconciler({}, { store })
-    again.source.offer(bad(3))
-    await again.start()
-    expect(await refusals(store)).toMatchObject([
-      { reason_code: 'SIGNATURE_INVALID', source: 'scripted' },
-      { reason_code: 'SIGNATURE_INVALID', source: 'scripted' },
-    ])
-  })
-
-  it('are at most ten an hour', async () => {
-    const { source, start, wake, store, clock } = testReconciler()
-    source.offer(signedBundle(1))
-    await start()
-    for (let epoch = 2; epoch < 30; epoch++) await wake(bad(epoch))
-    expect(await refusals(store)).toHaveLength(10)
-    clock.advance(61 * minute)
-    await wake(bad(31))
-    expect(await refusals(store)).toHaveLength(11)
-  })
-
-  it('are not written of a source that cannot be reached', async () => {
-    const { source, start, wake, store } = testReconciler()
-    source.offer(unreachable)
-    await start()
-    await wake()
-    expect(await refusals(store)).toEqual([])
-  })
-})
-
-describe('scopes', () => {
-  it('do not wait for one another', async () => {
-    const { kernel, source, start, reconciler, end } = testReconciler({ scopes: [scope, acme] })
-    source.offer('hangs')
-    source.offer(forAcme(1), acme)
-    void start()
-    await turns()
-    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
-    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_NOT_READY')
-    await reconciler.wake(acme)
-    expect(reconciler.statuses().map(({ snapshot_status }) => snapshot_status)).toEqual([
-      'active',
-      'no_policy',
-    ])
-    end()
-  })
-
-  it('that a listing adds are asked for, and those that vanish from it are withdrawn', async () => {
-    const { kernel, source, start, reconciler } = testReconciler()
-    source.offer(signedBundle(1))
-    await start()
-    source.offer(forAcme(7), acme)
-    await reconciler.wake()
-    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
-    source.list([scope])
-    await reconciler.wake()
-    expect(kernel.evaluate(read, callerOf(acme)).reasonCode).toBe('POLICY_WITHDRAWN')
-    expect(reconciler.status(acme)).toMatchObject({
-      snapshot_status: 'withdrawn',
-      reason_code: 'SOURCE_EMPTY',
-    })
-    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
-    source.list(undefined)
-    source.offer(forAcme(6), acme)
-    await reconciler.wake()
-    expect(reconciler.status(acme)).toMatchObject({ reason_code: 'EPOCH_ROLLBACK' })
-    source.offer(forAcme(7), acme)
-    await reconciler.wake(acme)
-    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
-  })
-
-  it.each<[string, KernelError | 'hangs']>([
-    ['fails', unreachable],
-    ['hangs', 'hangs'],
-  ])('stay as they are while the listing %s', async (_, listing) => {
-    const { kernel, source, start, reconciler, pass } = testReconciler()
-    source.offer(signedBundle(1))
-    source.offer(forAcme(1), acme)
-    await start()
-    await reconciler.wake()
-    source.list(listing)
-    const woken = reconciler.wake()
-    await pass(10_000)
-    await pass(10_000)
-    await woken
-    expect(reconciler.listingFault()).toBeDefined()
-    expect(kernel.evaluate(read, callerOf(acme)).verdict).toBe('ALLOW')
-  })
-
-  it('that never had policy leave nothing behind when they vanish', async () => {
-    const { source, start, reconciler } = testReconciler()
-    source.offer(signedBundle(1))
-    await start()
-    for (let i = 0; i < 50; i++) {
-      source.list([scope, scopeOf('noise', `n${i}`)])
-      await reconciler.wake()
-    }
-    expect(reconciler.statuses()).toHaveLength(2)
-  })
-
-  it('of the kernel itself are not taken from a listing', async () => {
-    const { source, start, reconciler } = testReconciler()
-    source.offer(signedBundle(1))
-    source.list([scope, scopeOf('helm', 'system')])
-    await start()
-    await reconciler.wake()
-    expect(reconciler.listingFault()?.code).toBe('SCOPE_MISMATCH')
-    expect(reconciler.statuses()).toHaveLength(1)
-  })
-})
-
 describe('a static source', () => {
   it('offers what it was given, for as long as it was', async () => {
     const source = staticSource(nobleCrypto)
@@ -295,8 +169,21 @@ describe('a static source', () => {
     await reconciler.wake()
     expect(kernel.evaluate(read).reasonCode).toBe('POLICY_WITHDRAWN')
   })
+
+  it('names the scopes that it has, and says of another that there is nothing', async () => {
+    const source = staticSource(nobleCrypto)
+    const { bytes, signature } = signedBundle(1)
+    const never = { aborted: false, addEventListener: noop, removeEventListener: noop }
+    source.offer(scope, bytes, parseSignatures(signature))
+    expect(await source.scopes(never)).toEqual([scope])
+    expect(await source.head(scope, never)).toMatchObject({ scope, bundleRef: '' })
+    source.remove(scope)
+    expect(await source.scopes(never)).toEqual([])
+    await expect(source.head(scope, never)).rejects.toMatchObject({
+      code: 'SOURCE_EMPTY',
+      message: 'there is no policy for default/default',
+    })
+  })
 })
 
-function callerOf(of: typeof scope) {
-  return { scope: of, surface: 'evaluate', credential: 'c', method: 'key', roles: [] } as const
-}
+const noop = (): void => undefined

@@ -1,12 +1,16 @@
 import {
   canonicalBytes,
+  createKernel,
   encodeHex,
   type Json,
+  type Keep,
+  type Kernel,
   type KernelOptions,
   memoryStore,
   nobleCrypto,
   noTrust,
   parseTrustRoot,
+  type ReceiptStore,
   type Signer,
   signer,
   systemScope,
@@ -15,7 +19,16 @@ import {
 import { encodeBundle, encodeSignatures, signBundle } from '@helm-ai-kernel/core/bundle'
 import { fileKeep } from '@helm-ai-kernel/host'
 import { describe, expect, it } from 'vitest'
-import { policySigner, sampleRules, signedBundle, testKernel, trust } from '../support/kernel.ts'
+import { fakeClock } from '../support/clock.ts'
+import {
+  kernelSigner,
+  policySigner,
+  sampleRules,
+  seededRandom,
+  signedBundle,
+  testKernel,
+  trust,
+} from '../support/kernel.ts'
 import { memoryDisk } from '../support/memory-disk.ts'
 import { scope } from '../support/policy.ts'
 import { testReconciler } from '../support/reconcile.ts'
@@ -23,6 +36,7 @@ import { testReconciler } from '../support/reconcile.ts'
 const read = { principal: 'agent:a', action: 'ticket.read' }
 const alice = policySigner
 const bob = signer(new Uint8Array(32).fill(21))
+const carol = signer(new Uint8Array(32).fill(22))
 
 function root(
   version: number,
@@ -130,6 +144,113 @@ describe('a new trust root', () => {
   })
 })
 
+describe('a trust root in the ledger', () => {
+  const marks = async (store: ReceiptStore) =>
+    (await store.find({ scope: systemScope, kind: 'trust', limit: 10 })).receipts.map(
+      ({ statement }) => statement,
+    )
+
+  it('is not written again by a restart, and names its keys in order', async () => {
+    for (const keys of [
+      [alice, bob],
+      [bob, alice],
+    ]) {
+      const trusted = root(1, keys)
+      const { store } = await installed([alice], { trust: trusted })
+      await installed([alice], { trust: trusted, store })
+      expect(await marks(store)).toMatchObject([
+        { version: 1, key_ids: [alice.keyId, bob.keyId].sort() },
+      ])
+    }
+  })
+
+  it('is not held against the short form, which has no version and is not written', async () => {
+    const { store } = await installed([alice], { trust: root(7, [alice]) })
+    const { kernel } = await installed([alice], { trust, store })
+    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+    expect(await marks(store)).toMatchObject([{ version: 7 }])
+  })
+
+  it('may follow the short form with any version', async () => {
+    const { kernel, store } = await installed([alice], { trust })
+    await kernel.authority.trust(root(1, [alice]))
+    expect(await marks(store)).toMatchObject([{ version: 1 }])
+    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+  })
+
+  it.each([
+    [1, 'the trust root has version 1, after version 2 was in force: give it a higher one'],
+    [2, 'the trust root of version 2 has changed: give the new one a higher version'],
+  ])('says to the owner of version %i what to do', async (version, message) => {
+    const { kernel } = await installed([alice], { trust: root(2, [alice]) })
+    await expect(kernel.authority.trust(root(version, [bob]))).rejects.toThrow(message)
+  })
+})
+
+describe('a revocation', () => {
+  /** A disk that forgets nothing, so that what was closed could come back from it. */
+  const stubborn = (): Keep => ({
+    ...fileKeep(memoryDisk()),
+    remove: async () => {
+      throw new Error('EROFS')
+    },
+  })
+  const close = async (kernel: Kernel, how: 'invalid' | 'withdrawn') =>
+    expect(kernel.authority.close(scope, how)).rejects.toThrow('EROFS')
+
+  it.each([
+    ['invalid', 'POLICY_INVALIDATED'],
+    ['withdrawn', 'POLICY_WITHDRAWN'],
+  ] as const)('leaves %s what was so for another cause', async (how, reasonCode) => {
+    const { kernel } = await installed([alice, bob], { keep: stubborn() })
+    await close(kernel, how)
+    await kernel.authority.trust(root(2, [bob]))
+    expect(kernel.evaluate(read).reasonCode).toBe(reasonCode)
+    await kernel.authority.trust(root(3, [carol]))
+    expect(kernel.evaluate(read).reasonCode).toBe(reasonCode)
+  })
+
+  it('brings nothing back that is withdrawn before it is written down', async () => {
+    const { kernel } = await installed([alice, bob], { keep: stubborn(), trust: root(1, [alice]) })
+    const done = kernel.authority.trust(root(2, [bob]))
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_INVALIDATED')
+    await close(kernel, 'withdrawn')
+    await done
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_WITHDRAWN')
+  })
+
+  it('is told with its cause', async () => {
+    const { kernel, warnings } = await installed([alice], { keep: fileKeep(memoryDisk()) })
+    await kernel.authority.trust(root(2, [bob]))
+    expect(warnings).toEqual([
+      'the policy of default/default is revoked: ' +
+        'no signature is by a key that the trust root allows for this scope',
+    ])
+  })
+
+  it('needs nobody to be told', async () => {
+    const kernel = createKernel({
+      trust: root(1, [alice]),
+      store: memoryStore(),
+      keep: fileKeep(memoryDisk()),
+      signer: kernelSigner,
+      clock: fakeClock(),
+      random: seededRandom(),
+    })
+    const { bytes, signature } = signedBy([alice])
+    await kernel.install(bytes, signature)
+    await kernel.authority.trust(root(2, [bob]))
+    expect(kernel.evaluate(read).reasonCode).toBe('POLICY_INVALIDATED')
+  })
+
+  it('is no revocation where policy is unsigned and still may be', async () => {
+    const { kernel } = testKernel({ trust: noTrust })
+    await kernel.install(signedBundle(1).bytes)
+    await kernel.authority.trust(noTrust)
+    expect(kernel.evaluate(read).verdict).toBe('ALLOW')
+  })
+})
+
 describe('a bundle whose signatures change while its bytes stay', () => {
   it('is confirmed when they are known, loaded when one is new, refused when they are gone', async () => {
     const { source, start, wake } = testReconciler({}, { trust: root(1, [alice, bob]) })
@@ -187,6 +308,9 @@ describe('policy forget', () => {
 
   it('has nothing to forget where no signed policy was', async () => {
     const { kernel } = testKernel()
-    await expect(kernel.authority.forget(scope)).rejects.toThrow('never had signed policy')
+    await expect(kernel.authority.forget(scope)).rejects.toMatchObject({
+      code: 'POLICY_NOT_READY',
+      message: 'default/default never had signed policy',
+    })
   })
 })

@@ -105,11 +105,9 @@ export function* verifySignatures(
   }
   const allowed = keysFor(root, scope)
   const proofs = new Map<KeyId, Proof>()
-  let known = 0
   for (const { keyId, signature } of signatures) {
     const candidates = keyId === undefined ? allowed : allowed.filter((key) => key.keyId === keyId)
     if (keyId !== undefined && candidates.length === 0) continue
-    known++
     const proof = yield* proofOf(signature, candidates, verifies)
     if (proof === undefined) {
       throw new KernelError(
@@ -121,7 +119,7 @@ export function* verifySignatures(
     }
     proofs.set(proof.keyId, proof)
   }
-  if (known === 0) {
+  if (proofs.size === 0) {
     throw new KernelError(
       'KEY_UNTRUSTED',
       'no signature is by a key that the trust root allows for this scope',

@@ -48,5 +48,9 @@ export function* deliverSliced(
 function signaturesOf(input: SignatureInput | undefined): Signatures {
   if (input === undefined) return []
   if (typeof input === 'string') return parseSignatures(encodeUtf8(input))
-  return input instanceof Uint8Array ? parseSignatures(input) : input
+  const signatures = input instanceof Uint8Array ? parseSignatures(input) : input
+  if (signatures.filter(({ keyId }) => keyId === undefined).length > 1) {
+    throw new KernelError('SIGNATURE_INVALID', 'of several signatures each needs its key_id')
+  }
+  return signatures
 }

@@ -49,7 +49,7 @@ export interface Installer {
   confirm(
     cell: Cell,
     scope: Scope,
-    head: Pick<Head, 'policyHash' | 'policyEpoch' | 'signatures'>,
+    head: Pick<Head, 'policyHash' | 'signatures'>,
     options: InstallOptions,
   ): Promise<InstallResult | undefined>
   /** Installs what was kept, with the age that it has. */
@@ -78,12 +78,11 @@ export function createInstaller(
       keptAt.set(scopeKey(scope), times.verifiedAt)
       return install(cell, scope, bundle, { source, bundleRef, maxAge }, times)
     },
-    async confirm(cell, scope, { policyHash, policyEpoch, signatures }, given) {
+    async confirm(cell, scope, { policyHash, signatures }, given) {
       const standing = cell.read()
       if (standing.status !== 'active') return undefined
       const { snapshot } = standing
       if (snapshot.policyHash !== policyHash) return undefined
-      if (policyEpoch !== undefined && policyEpoch !== snapshot.policyEpoch) return undefined
       await trust.begin()
       let proofs: readonly Proof[]
       try {
@@ -117,8 +116,9 @@ export function createInstaller(
     requirePassed(await turns(runSelfTestsSliced(bundle, snapshot, expected.now)))
     const state = { ...ageOf(snapshot, given, times), signatures, proofs }
     if (times === undefined) {
-      const bundle = kept?.putBundle(snapshot.policyHash, verified.bytes, signatures)
-      await Promise.all([bundle, keep(state, given)])
+      // First the bytes: the state never names what is not there.
+      await kept?.putBundle(snapshot.policyHash, verified.bytes, signatures)
+      await keep(state, given)
     }
     const status = await activate(snapshot, given, () => requireFloor(snapshot, held))
     // The trust root may have been replaced meanwhile: revocation is immediate.

@@ -7,7 +7,7 @@ import { isTimestamp, type Timestamp, timestamp } from '../bytes/time.ts'
 import { KernelError, messageOf } from '../error.ts'
 import type { Keep } from '../ports/keep.ts'
 import * as v from '../schema.ts'
-import { type Scope, scopeOf } from '../trust/scope.ts'
+import { identifier, type Scope, scopeOf } from '../trust/scope.ts'
 
 /** What was installed for a scope, kept so that a restart needs no source. Times are wall ms. */
 export interface KeptPolicy {
@@ -53,7 +53,10 @@ export function createKept(keep: Keep): Kept {
       const names = await keep.list(folder)
       return names.flatMap((name) => {
         const [tenantId, workspaceId] = name.slice(folder.length, -'.json'.length).split('~')
-        return tenantId && workspaceId ? [scopeOf(tenantId, workspaceId)] : []
+        const isScope = [tenantId, workspaceId].every(
+          (id) => id !== undefined && identifier.test(id),
+        )
+        return isScope ? [scopeOf(tenantId ?? '', workspaceId ?? '')] : []
       })
     },
 

@@ -45,7 +45,6 @@ export function createTrustHolder(
 
   async function record(): Promise<void> {
     const root = current
-    if (recorded === root) return
     const { digest, version, keys } = root
     // The short form has neither version nor file: it is not written down.
     if (digest !== undefined) {

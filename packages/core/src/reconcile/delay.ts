@@ -7,7 +7,7 @@ import { maxBackOff } from './options.ts'
  */
 export function pollDelay(interval: number, failures: number, random: Random): number {
   const most = Math.max(interval, Math.min(8 * interval, maxBackOff))
-  const backedOff = Math.min(most, interval * 2 ** Math.min(failures, 10))
+  const backedOff = Math.min(most, interval * 2 ** failures)
   const [spread = 0] = random.bytes(1)
   return Math.round(backedOff * (0.9 + (0.2 * spread) / 255))
 }

@@ -19,7 +19,8 @@ export interface Reconciler {
   start(cancel: Cancel): Promise<void>
   /**
    * Asks the source now, for one scope or for all: a hint, which brings nothing with it. Resolves after
-   * an attempt that began after the call. At most one runs and one waits for each scope.
+   * an attempt that began after the call; at once before the start. At most one runs and one waits for
+   * each scope.
    */
   wake(scope?: Scope): Promise<void>
   /** Undefined when nothing is known of the scope. */
@@ -48,6 +49,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let fault: KernelError | undefined = new KernelError('SOURCE_UNREACHABLE', 'not listed yet')
   let listings = { failures: 0 }
   const list = coalesce(listOnce)
+  let isStarted = false
+  // Known before they are asked for, so that whoever looks early sees that.
+  for (const scope of options.scopes) workerOf(scope)
 
   return {
     async start(cancel) {
@@ -57,11 +61,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await Promise.all(
         [...options.scopes, ...kept].map((scope) => lanes.quick(workerOf(scope).restore)),
       )
+      if (ended.aborted) return
+      isStarted = true
       void pollListing()
       await Promise.all(options.scopes.map((scope) => workerOf(scope).attempt()))
     },
     async wake(scope) {
-      if (ended.aborted) return
+      if (!isStarted || ended.aborted) return
       if (scope === undefined) {
         await Promise.all([list(), ...[...active].map((key) => workers.get(key)?.attempt())])
         return
@@ -163,7 +169,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     await worker.withdraw()
     // A scope that never had policy leaves nothing behind, whatever a source may list.
     const isFixed = options.scopes.some((scope) => scopeKey(scope) === key)
-    if (isFixed || active.has(key) || worker.status().snapshot_status !== 'no_policy') return
+    if (isFixed || worker.status().snapshot_status !== 'no_policy') return
     workers.delete(key)
     withdrawn.delete(key)
     names = undefined

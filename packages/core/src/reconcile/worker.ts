@@ -88,14 +88,17 @@ export function createWorker(scope: Scope, options: ReconcilerOptions, lanes: La
   async function attempt(): Promise<void> {
     if (state === 'asleep') return
     if (state === 'withdrawn') return confirmWithdrawal()
-    attempts = { ...attempts, at: clock.now(), head: undefined }
+    attempts = { ...attempts, at: clock.now() }
+    /** What is desired is told together with what became of it. */
+    const asked: { head?: Head } = {}
     let kind: AttemptClass = 'good'
     try {
-      const { status } = await bring()
+      const { status } = await bring(asked)
       const ended = { status: status === 'no_change' ? status : 'ok' } as const
-      attempts = { ...attempts, ended, failures: 0 }
+      attempts = { ...attempts, ended, head: asked.head, failures: 0 }
       wasSlow = false
     } catch (error) {
+      attempts = { ...attempts, head: asked.head }
       kind = await fail(error)
     }
     schedule()
@@ -111,10 +114,27 @@ export function createWorker(scope: Scope, options: ReconcilerOptions, lanes: La
   }
 
   /** Steps 1 to 9 of design 3.2. */
-  async function bring(): Promise<InstallResult> {
+  async function bring(asked: { head?: Head }): Promise<InstallResult> {
+    const head = await ask(asked)
+    try {
+      return await take(head)
+    } catch (error) {
+      if (!isKernelError(error, 'HASH_MISMATCH')) throw error
+      const now = await ask(asked)
+      if (now.policyHash === head.policyHash) throw error
+      // Delivered anew between the two questions: that is nobody's fault.
+      return take(now)
+    }
+  }
+
+  async function ask(asked: { head?: Head }): Promise<Head> {
     const head = await inTime(clock, askLimit, 'the head', (late) => source.head(scope, late))
-    attempts = { ...attempts, head }
+    asked.head = head
     requireScope(head)
+    return head
+  }
+
+  async function take(head: Head): Promise<InstallResult> {
     const { policyHash, policyEpoch, bundleRef, signatures } = head
     const given = {
       scope,
