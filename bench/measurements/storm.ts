@@ -34,9 +34,9 @@ const facts: Facts = {
 let faults = 0
 
 function bundleOf(rules: number, policyEpoch: number): Uint8Array {
-  const named = policyOf(rules).map((rule) => ({
+  const named = policyOf(rules).map((rule, i) => ({
     ...rule,
-    id: `${String(rule['id'])}:e${policyEpoch}`,
+    id: `rule-${String(i).padStart(6, '0')}:e${policyEpoch}`,
   }))
   return encodeBundle({ rules: named }, { scope, policyEpoch })
 }
