@@ -69,7 +69,11 @@ describe('a policy that cannot be built', () => {
       when('{ path: env.n, op: eq, value: 1 }'),
       ['COMPILE_FAILED', 'not "env"', 'rules[0].when.path'],
     ],
-    ['CEL, which this kernel has not', when('{ cel: "true" }'), ['COMPILE_FAILED', 'CEL']],
+    [
+      'CEL that asks for what is not there',
+      when('{ cel: "env.n == 1" }'),
+      ['COMPILE_FAILED', 'no variable "env"', 'rules[0].when.cel'],
+    ],
     [
       'a time that is none',
       'expires_at: tomorrow\nrules: []\n',
