@@ -7,7 +7,9 @@ import { describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
 const packages = [
-  ...['core', 'cel', 'ledger', 'http', 'host', 'cli'].map((name) => `packages/${name}`),
+  ...['core', 'cel', 'ledger', 'sqlite', 'postgres', 'http', 'host', 'cli'].map(
+    (name) => `packages/${name}`,
+  ),
   'adapters/kubernetes',
   'adapters/node',
 ]

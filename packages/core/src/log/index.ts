@@ -16,9 +16,27 @@ export {
   type Proof,
   consistencyProof,
   inclusionProof,
+  treeRoot,
   verifyConsistency,
   verifyInclusion,
 } from './proof.ts'
+export {
+  decodeEntries,
+  encodeEntries,
+  hashBytes,
+  parseTilePath,
+  tilePath,
+  tileWidth,
+  tileWidthAt,
+} from './tile.ts'
+export {
+  edgeOfTiles,
+  proveConsistency,
+  proveInclusion,
+  rootOfTiles,
+  subtree,
+  type TileReader,
+} from './tiled-proof.ts'
 export { type Range, createRange } from './range.ts'
 export { emptyRoot, leafHash, nodeHash } from './tree.ts'
 export { type NoteVerifier, formatVerifierKey, parseVerifierKey } from './verifier-key.ts'

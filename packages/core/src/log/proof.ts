@@ -54,6 +54,11 @@ export function consistencyProof(crypto: Crypto, from: number, to: number, hashO
   return spans.map((span) => rootOf(crypto, span, hashOf))
 }
 
+/** The RFC 6962 root of the first `size` leaves. */
+export function treeRoot(crypto: Crypto, size: number, hashOf: HashOf): Uint8Array {
+  return size === 0 ? emptyRoot(crypto) : rootOf(crypto, { lo: 0, hi: size }, hashOf)
+}
+
 /** Whether all of `proof`, and nothing less, proves the claim. Never throws. */
 export function verifyInclusion(crypto: Crypto, claim: Inclusion, proof: Proof): boolean {
   const { index, size } = claim

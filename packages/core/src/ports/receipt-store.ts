@@ -49,6 +49,8 @@ export interface LedgerState {
   readonly time: number
   /** The key that the newest `key` receipt says signs; undefined when the log is empty. */
   readonly key: KeyId | undefined
+  /** Whom that key named when it ended, and who has not begun; undefined while it signs. */
+  readonly successor: KeyId | undefined
   /** The trust root that the newest `trust` receipt names; undefined when there is none. */
   readonly trust: TrustMark | undefined
   scope(scope: Scope): ScopeState
@@ -108,6 +110,13 @@ export interface ReceiptQuery {
 export interface ReceiptPage {
   readonly receipts: readonly Stored[]
   readonly hasMore: boolean
+  /**
+   * Seq up to which a scan looked before it met its limit, when that is beyond the last receipt: the
+   * next page goes on from there.
+   */
+  readonly scannedTo?: number
+  /** Log index from which on an index knows every receipt; given when the query went below it. */
+  readonly indexFrom?: number
 }
 
 /** Where receipts are made durable. Implementations: memory, ledger, postgres. */

@@ -13,7 +13,8 @@ export type { HeldCheckpoint } from './held-checkpoint.ts'
 export { fits, page } from './query.ts'
 export { saltedHash } from './salted-hash.ts'
 export { type Admit, openingDigest, sealDrafts, type Sealing } from './seal.ts'
-export { createState, scopeOfStatement, type StateFold } from './state.ts'
+export { createUnresolved, type Unresolved } from './unresolved.ts'
+export { createState, scopeOfStatement, type StateFields, type StateFold } from './state.ts'
 export type {
   ActivationBody,
   Body,
