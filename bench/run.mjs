@@ -1,4 +1,4 @@
-// npm run bench [-- name …] [--json] [--rounds N]: runs each measurement in fresh processes, takes the
+// npm run bench [-- name …] [--json] [--rounds N] [--receipts N]: runs each measurement in fresh processes, takes the
 // median of each figure, prints a table, and writes JSON and a picture into bench/results/.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,6 +14,8 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
+    // Of the long ledger that `start` and `verify` are measured on.
+    receipts: { type: 'string', default: '1000000' },
   },
 })
 
@@ -75,7 +77,12 @@ function withKin(name) {
 
 /** What is measured cold needs a process for each size. */
 function variants(name) {
-  return name === 'swap' ? ['1000', '10000', '100000'].map((rules) => [name, rules]) : [[name, '']]
+  const sizes = {
+    swap: ['1000', '10000', '100000'],
+    start: ['0', values.receipts],
+    verify: [values.receipts],
+  }
+  return (sizes[name] ?? ['']).map((size) => [name, size])
 }
 
 function machine() {

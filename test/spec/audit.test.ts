@@ -17,6 +17,7 @@ import {
 
 const one = signerOf(1)
 const two = signerOf(2)
+const pretender: typeof one = { ...two, keyId: one.keyId }
 const by = (key: typeof one, ...drafts: readonly Step['draft'][]): readonly Step[] =>
   drafts.map((draft) => ({ by: key, draft }))
 
@@ -102,6 +103,37 @@ describe('an audit of a whole ledger', () => {
     expect(check(result, 'chain').detail).toBe(
       'log index 1, acme/prod seq 2: follows seq 0 (and 2 more)',
     )
+  })
+})
+
+describe('an audit that checks signatures beside the event loop', () => {
+  const entries = entriesOf(good)
+  // The second and the fifth are signed by somebody else in the key's name.
+  const forged = entriesOf(
+    good.map((step, i) => (i === 2 || i === 4 ? { ...step, by: pretender } : step)),
+  )
+
+  async function auditLater(all: readonly Uint8Array[]): Promise<AuditResult> {
+    const auditor = createAudit({ crypto, identity, parallel: true })
+    for (const entry of all) auditor.add(entry)
+    await auditor.settled()
+    return auditor.finish()
+  }
+
+  it('finds what one finds that checks them at once, in the same words', async () => {
+    expect(await auditLater(entries)).toEqual(audit(entries))
+    expect(check(audit(forged), 'signatures')).toMatchObject({ status: 'fail' })
+    expect(await auditLater(forged)).toEqual(audit(forged))
+  })
+
+  it('does not pass while one is not known', async () => {
+    const auditor = createAudit({ crypto, identity, parallel: true })
+    for (const entry of entries) auditor.add(entry)
+    expect(auditor.pending).toBe(entries.length)
+    const result = auditor.finish()
+    expect(result.verdict).toBe('FAIL')
+    expect(check(result, 'signatures').detail).toBe(`${entries.length} were not waited for`)
+    await auditor.settled()
   })
 })
 

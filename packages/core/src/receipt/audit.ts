@@ -5,23 +5,20 @@ import { leafHash } from '../log/tree.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { LedgerIdentity, ScopeState } from '../ports/receipt-store.ts'
 import { type Scope, scopeKey } from '../trust/scope.ts'
-import {
-  type DecodedEntry,
-  decodeEntry,
-  type ReceiptId,
-  receiptIdOf,
-  verifyEntry,
-} from './entry.ts'
+import { type DecodedEntry, decodeEntry, type ReceiptId, receiptIdOf } from './entry.ts'
 import { type AuditVerdict, type Check, createFindings, verdictOf } from './findings.ts'
 import { checkHeads, type HeldCheckpoint, readClaims } from './held-checkpoint.ts'
 import { checkPinned, createKeyRing, describeKeys } from './key-ring.ts'
 import { policyViolation } from './policy-order.ts'
 import { openingDigest } from './seal.ts'
+import { createSignatureChecks } from './signatures.ts'
 import { createState, scopeOfStatement } from './state.ts'
 import type { Kind, Statement } from './statement.ts'
 
 export interface AuditOptions {
   readonly crypto: Crypto
+  /** Check signatures on every core, where `crypto` can (`verifyLater`); see `Audit.settled`. */
+  readonly parallel?: boolean
   /** What the ledger is called. Absent: what its entries and the first checkpoint say. */
   readonly identity?: LedgerIdentity
   /** Trusted from outside, 32 bytes each: every key that no key before vouched for must be one. */
@@ -36,6 +33,10 @@ export interface AuditOptions {
 export interface Audit {
   /** Takes the next entry in log order. Never throws. */
   add(entry: Uint8Array): void
+  /** Signatures that are being checked beside the event loop. */
+  readonly pending: number
+  /** Resolves when none is. Where there are any, it is waited for before `finish`. */
+  settled(): Promise<void>
   finish(): AuditResult
 }
 
@@ -74,10 +75,18 @@ export function createAudit(options: AuditOptions): Audit {
   const openings: { readonly scope: Scope; readonly prev: string; readonly place: string }[] = []
   const wanted = new Set<string>(options.receipts)
   const kinds: Partial<Record<Kind, number>> = {}
+  const signatures = createSignatureChecks(crypto, options.parallel === true)
   let ledgerId = identity?.ledgerId
   rememberRoot()
 
-  return { add, finish }
+  return {
+    add,
+    get pending() {
+      return signatures.pending
+    },
+    settled: () => signatures.settled(),
+    finish,
+  }
 
   function add(entry: Uint8Array): void {
     const logIndex = range.size
@@ -105,7 +114,7 @@ export function createAudit(options: AuditOptions): Audit {
       fail('time', `${statement.time} is before the entry before it`)
     }
     fail('keys', ring.follow(decoded, logIndex))
-    fail('signatures', signatureViolation(decoded))
+    checkSignature(decoded, (problem) => fail('signatures', problem))
     fail('policy_order', policyViolation(before, statement))
     kinds[statement.kind] = (kinds[statement.kind] ?? 0) + 1
     state.apply({ receiptId, statement })
@@ -115,6 +124,9 @@ export function createAudit(options: AuditOptions): Audit {
     const { size } = range
     const origin =
       identity?.origin ?? claims.find(({ claim }) => claim !== undefined)?.claim?.origin
+    if (signatures.pending > 0) {
+      findings.fail('signatures', `${signatures.pending} were not waited for`)
+    }
     const first = ring.keys[0]
     if (size > 0 && first?.from !== 0) {
       findings.fail('keys', 'log index 0: a ledger begins with the receipt of its first key')
@@ -159,11 +171,12 @@ export function createAudit(options: AuditOptions): Audit {
     return undefined
   }
 
-  function signatureViolation(decoded: DecodedEntry): string | undefined {
+  function checkSignature(decoded: DecodedEntry, fail: (problem: string) => void): void {
     const key = ring.keys.at(-1)
-    if (key === undefined) return 'no key has begun'
-    if (decoded.keyId !== key.keyId) return `signed by ${decoded.keyId} in the time of ${key.keyId}`
-    return verifyEntry(crypto, decoded, key.publicKey) ? undefined : 'the signature is wrong'
+    if (key === undefined) fail('no key has begun')
+    else if (decoded.keyId !== key.keyId) {
+      fail(`signed by ${decoded.keyId} in the time of ${key.keyId}`)
+    } else signatures.check(decoded, key.publicKey, () => fail('the signature is wrong'))
   }
 
   function checkOpenings(origin: string | undefined): Check {

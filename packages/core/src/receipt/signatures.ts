@@ -1,0 +1,39 @@
+import type { Crypto } from '../ports/crypto.ts'
+import { type DecodedEntry, preAuthentication, verifyEntry } from './entry.ts'
+
+/** Checks the signatures of entries: at once, or beside the event loop on every core. */
+export interface SignatureChecks {
+  /** Not known yet. */
+  readonly pending: number
+  /** `fail` hears of a wrong one: at once, or from `settled`, in the order of the calls. */
+  check(entry: DecodedEntry, publicKey: Uint8Array, fail: () => void): void
+  /** Resolves when all that were begun are known. */
+  settled(): Promise<void>
+}
+
+export function createSignatureChecks(crypto: Crypto, parallel: boolean): SignatureChecks {
+  let begun: { readonly holds: Promise<boolean>; readonly fail: () => void }[] = []
+  let pending = 0
+  return {
+    get pending() {
+      return pending
+    },
+    check(entry, publicKey, fail) {
+      if (!parallel || crypto.verifyLater === undefined) {
+        if (!verifyEntry(crypto, entry, publicKey)) fail()
+        return
+      }
+      const signed = preAuthentication(entry.payload).slice()
+      pending++
+      begun.push({ holds: crypto.verifyLater(publicKey, entry.signature, signed), fail })
+    },
+    async settled() {
+      const waiting = begun
+      begun = []
+      for (const { holds, fail } of waiting) {
+        if (!(await holds)) fail()
+        pending--
+      }
+    },
+  }
+}
