@@ -4,8 +4,8 @@ import { decodeUtf8, encodeUtf8 } from './utf8.ts'
 const alphabet = encodeUtf8('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
 const padding = 0x3d
 
-/** The value of each ASCII character; -1 when it is not of the alphabet. */
-const values = new Int8Array(128).fill(-1)
+/** The value of each byte; -1 when it is not of the alphabet. */
+const values = new Int8Array(256).fill(-1)
 alphabet.forEach((character, value) => {
   values[character] = value
 })
@@ -36,23 +36,49 @@ export function writeBase64(bytes: Uint8Array, target: Uint8Array, start: number
 
 /** Decodes the one canonical encoding: padded, no space, unused bits zero. Throws `BYTES_INVALID`. */
 export function decodeBase64(text: string, what = 'base64'): Uint8Array {
-  const digits = text.endsWith('==') ? text.length - 2 : text.length - (text.endsWith('=') ? 1 : 0)
-  const bytes = new Uint8Array((digits * 3) >> 2)
-  let ok = text.length % 4 === 0
-  let at = 0
-  let word = 0
-  let bits = 0
-  for (let i = 0; i < digits; i++) {
-    const value = values[text.charCodeAt(i)] ?? -1
-    if (value < 0) ok = false
-    word = (word << 6) | value
-    bits += 6
-    if (bits < 8) continue
-    bits -= 8
-    bytes[at++] = word >> bits
-  }
-  if (!ok || (word & ((1 << bits) - 1)) !== 0) {
+  const characters = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) characters[i] = Math.min(text.charCodeAt(i), 0x80)
+  const bytes = readBase64(characters)
+  if (bytes === undefined) {
     throw new KernelError('BYTES_INVALID', `${what} must be standard padded base64`)
   }
   return bytes
+}
+
+/** The same from ASCII bytes; undefined when they are not the one encoding of anything. */
+export function readBase64(text: Uint8Array): Uint8Array | undefined {
+  const { length } = text
+  if (length % 4 !== 0) return undefined
+  const pads = text[length - 1] !== padding ? 0 : text[length - 2] !== padding ? 1 : 2
+  const bytes = new Uint8Array((length / 4) * 3 - pads)
+  const whole = pads === 0 ? length : length - 4
+  let at = 0
+  // A character that is not of the alphabet has the value −1: its sign is in `seen` at the end.
+  let seen = 0
+  for (let i = 0; i < whole; i += 4) {
+    const a = valueOf(text[i])
+    const b = valueOf(text[i + 1])
+    const c = valueOf(text[i + 2])
+    const d = valueOf(text[i + 3])
+    seen |= a | b | c | d
+    bytes[at] = (a << 2) | (b >> 4)
+    bytes[at + 1] = (b << 4) | (c >> 2)
+    bytes[at + 2] = (c << 6) | d
+    at += 3
+  }
+  if (pads > 0) {
+    const a = valueOf(text[whole])
+    const b = valueOf(text[whole + 1])
+    const c = pads === 1 ? valueOf(text[whole + 2]) : 0
+    seen |= a | b | c
+    const unused = pads === 1 ? c & 0b11 : b & 0b1111
+    if (unused !== 0) return undefined
+    bytes[at] = (a << 2) | (b >> 4)
+    if (pads === 1) bytes[at + 1] = (b << 4) | (c >> 2)
+  }
+  return seen < 0 ? undefined : bytes
+}
+
+function valueOf(character = 0x80): number {
+  return values[character] ?? -1
 }

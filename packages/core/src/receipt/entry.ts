@@ -1,12 +1,13 @@
-import { base64Length, decodeBase64, writeBase64 } from '../bytes/base64.ts'
+import { base64Length, readBase64, writeBase64 } from '../bytes/base64.ts'
 import type { Brand } from '../bytes/brand.ts'
 import { canonicalBytes } from '../bytes/canonical.ts'
 import type { Digest } from '../bytes/digest.ts'
+import { equalBytes } from '../bytes/equal.ts'
 import { encodeHex } from '../bytes/hex.ts'
 import type { JsonObject } from '../bytes/json.ts'
 import { decodeCanonical } from '../bytes/scan.ts'
 import { transient } from '../bytes/transient.ts'
-import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
+import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KernelError } from '../error.ts'
 import type { Crypto, Signer } from '../ports/crypto.ts'
 import type { Sealed } from '../ports/receipt-store.ts'
@@ -32,9 +33,11 @@ export const maxEntryBytes = 65_535
 
 const payloadType = 'application/vnd.helm.receipt.v1+json'
 const beforePayload = encodeUtf8('{"payload":"')
+const betweenKeyAndSignature = encodeUtf8('","sig":"')
 const afterSignature = encodeUtf8('"}]}')
-const envelope =
-  /^\{"payload":"([A-Za-z0-9+/]+=*)","payloadType":"application\/vnd\.helm\.receipt\.v1\+json","signatures":\[\{"keyid":"(ed25519:[0-9a-f]{16})","sig":"([A-Za-z0-9+/]{86}==)"\}\]\}$/
+const afterPayload = encodeUtf8(`","payloadType":"${payloadType}","signatures":[{"keyid":"`)
+const keyIdLength = 'ed25519:'.length + 16
+const signatureLength = base64Length(64)
 
 /** DSSE's pre-authentication encoding of a statement's bytes. */
 export function preAuthentication(payload: Uint8Array): Uint8Array {
@@ -66,9 +69,7 @@ export function sealStatement(crypto: Crypto, signer: Signer, statement: Stateme
   }
   const signature = signer.sign(preAuthentication(payload))
   // Canonical by construction: the members stand in order and no character needs an escape.
-  const between = encodeUtf8(
-    `","payloadType":"${payloadType}","signatures":[{"keyid":"${signer.keyId}","sig":"`,
-  )
+  const between = transient(afterPayload, encodeUtf8(signer.keyId), betweenKeyAndSignature)
   const payloadAt = beforePayload.length
   const betweenAt = payloadAt + base64Length(payload.length)
   const signatureAt = betweenAt + between.length
@@ -95,15 +96,7 @@ export function decodeEntry(entry: Uint8Array): DecodedEntry {
   if (entry.length > maxEntryBytes) {
     throw new KernelError('RECEIPT_MALFORMED', `an entry is at most ${maxEntryBytes} bytes`)
   }
-  const parts = envelope.exec(asText(entry))
-  const [, body = '', keyId = '', sig = ''] = parts ?? []
-  if (parts === null) {
-    throw new KernelError(
-      'RECEIPT_MALFORMED',
-      'an entry is the canonical DSSE envelope of a helm.receipt/v1 statement with one signature',
-    )
-  }
-  const payload = fromBase64(body)
+  const { payload, keyId, signature } = readEnvelope(entry)
   const statement = parseStatement(
     decodeCanonical(payload, {
       maxBytes: maxStatementBytes,
@@ -112,13 +105,14 @@ export function decodeEntry(entry: Uint8Array): DecodedEntry {
       what: 'statement',
     }),
   )
-  if (statement.key_id !== keyId) {
+  // The key id of a statement is ASCII of one form, so equal bytes are an equal text.
+  if (!equalBytes(encodeUtf8(statement.key_id), keyId)) {
     throw new KernelError(
       'RECEIPT_MALFORMED',
       'key_id and the keyid of the signature must be equal',
     )
   }
-  return { statement, payload, keyId: statement.key_id, signature: fromBase64(sig) }
+  return { statement, payload, keyId: statement.key_id, signature }
 }
 
 /** Whether the entry's signature is `publicKey`'s. */
@@ -126,18 +120,28 @@ export function verifyEntry(crypto: Crypto, entry: DecodedEntry, publicKey: Uint
   return crypto.verify(publicKey, entry.signature, preAuthentication(entry.payload))
 }
 
-function asText(entry: Uint8Array): string {
-  try {
-    return decodeUtf8(entry)
-  } catch (cause) {
-    throw new KernelError('RECEIPT_MALFORMED', 'an entry is UTF-8', { cause })
+/** The three parts of an envelope, all else of which is fixed. */
+function readEnvelope(entry: Uint8Array) {
+  // From its end: what follows the payload has one length.
+  let at = entry.length
+  const back = (length: number): Uint8Array => {
+    const end = at
+    at = Math.max(0, at - length)
+    return entry.subarray(at, end)
   }
-}
-
-function fromBase64(text: string): Uint8Array {
-  try {
-    return decodeBase64(text)
-  } catch (cause) {
-    throw new KernelError('RECEIPT_MALFORMED', 'an entry has canonical base64', { cause })
+  const is = (expected: Uint8Array): boolean => equalBytes(back(expected.length), expected)
+  let good = is(afterSignature)
+  const signature = readBase64(back(signatureLength))
+  good &&= is(betweenKeyAndSignature)
+  const keyId = back(keyIdLength)
+  good &&= is(afterPayload)
+  const payload = readBase64(back(at - beforePayload.length))
+  good &&= at === beforePayload.length && is(beforePayload)
+  if (!good || payload === undefined || payload.length === 0 || signature?.length !== 64) {
+    throw new KernelError(
+      'RECEIPT_MALFORMED',
+      'an entry is the canonical DSSE envelope of a helm.receipt/v1 statement with one signature',
+    )
   }
+  return { payload, keyId, signature }
 }
