@@ -1,8 +1,16 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { digest, type Draft, encodeHex, type Seal, signer, systemScope } from '@helm-ai-kernel/core'
-import { type DecisionBody, sealDrafts } from '@helm-ai-kernel/core/receipt'
+import {
+  digest,
+  type Draft,
+  encodeHex,
+  type Seal,
+  sealDrafts,
+  signer,
+  systemScope,
+} from '@helm-ai-kernel/core'
+import { type DecisionBody } from '@helm-ai-kernel/core/receipt'
 import { nodeCrypto, nodeDisk, socketLock } from '@helm-ai-kernel/host'
 import { openLedger } from '@helm-ai-kernel/ledger'
 import { hostPorts } from './host.ts'

@@ -3,18 +3,37 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Keep } from '@helm-ai-kernel/core'
 import { fileKeep, nodeDisk } from '@helm-ai-kernel/host'
-import { afterAll, describe, expect, it } from 'vitest'
+import type { PostgresLedger } from '@helm-ai-kernel/postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryDisk } from '../support/memory-disk.ts'
+import { hasPostgres, openIn, startPostgres, type TestServer } from '../support/postgres.ts'
 
 const folder = await fs.mkdtemp(join(tmpdir(), 'helm-keep-'))
-afterAll(() => fs.rm(folder, { recursive: true, force: true }))
+let server: TestServer | undefined
+let ledger: PostgresLedger | undefined
+beforeAll(async () => {
+  if (!hasPostgres) return
+  server = await startPostgres()
+  ledger = await openIn(server)
+})
+afterAll(async () => {
+  await ledger?.close()
+  await server?.end()
+  await fs.rm(folder, { recursive: true, force: true })
+})
 
 const bytes = (...values: number[]) => Uint8Array.from(values)
 
 const keeps: readonly (readonly [string, () => Keep])[] = [
   ['files in memory', () => fileKeep(memoryDisk())],
   ['files in a folder', () => fileKeep(nodeDisk(folder))],
+  ...(hasPostgres ? [['rows in PostgreSQL', rows] as const] : []),
 ]
+
+function rows(): Keep {
+  if (ledger === undefined) throw new Error('the database was not started')
+  return ledger.keep()
+}
 
 describe.each(keeps)('a Keep of %s', (_name, make) => {
   it('gives back what was put, and replaces it whole', async () => {

@@ -8,11 +8,19 @@ import {
   timestamp,
 } from '@helm-ai-kernel/core'
 import { digestOfReceipt } from '@helm-ai-kernel/core/receipt'
-import { describe, expect, it } from 'vitest'
+import { openSqlite, sqliteStore } from '@helm-ai-kernel/sqlite'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { asking, key, openOn, sealer } from '../support/ledger.ts'
 import { acme, activation, began, decision, identity, other } from '../support/log-entries.ts'
 import { memoryDisk } from '../support/memory-disk.ts'
+import {
+  freshSchema,
+  hasPostgres,
+  openIn,
+  startPostgres,
+  type TestServer,
+} from '../support/postgres.ts'
 
 interface Subject {
   readonly store: ReceiptStore
@@ -20,23 +28,52 @@ interface Subject {
   readonly clock: ReturnType<typeof fakeClock>
 }
 
-describe.each([
-  {
-    name: 'memoryStore',
-    make: async (): Promise<Subject> => {
-      const clock = fakeClock()
-      return { store: memoryStore(identity), seal: sealer(identity, clock), clock }
+let server: TestServer | undefined
+const opened: { close(): Promise<void> }[] = []
+beforeAll(async () => {
+  if (hasPostgres) server = await startPostgres()
+})
+afterEach(async () => {
+  for (const ledger of opened.splice(0)) await ledger.close()
+})
+afterAll(() => server?.end())
+
+describe.each(
+  [
+    {
+      name: 'memoryStore',
+      make: async (): Promise<Subject> => {
+        const clock = fakeClock()
+        return { store: memoryStore(identity), seal: sealer(identity, clock), clock }
+      },
     },
-  },
-  {
-    name: 'the ledger',
-    make: async (): Promise<Subject> => {
-      const clock = fakeClock()
-      const ledger = await openOn(memoryDisk(), { clock })
-      return { store: ledger, seal: sealer(ledger.identity, clock), clock }
+    {
+      name: 'sqliteStore',
+      make: async (): Promise<Subject> => {
+        const clock = fakeClock()
+        const store = sqliteStore(await openSqlite(), identity)
+        return { store, seal: sealer(identity, clock), clock }
+      },
     },
-  },
-])('$name is a ReceiptStore', ({ make }) => {
+    {
+      name: 'the ledger',
+      make: async (): Promise<Subject> => {
+        const clock = fakeClock()
+        const ledger = await openOn(memoryDisk(), { clock })
+        return { store: ledger, seal: sealer(ledger.identity, clock), clock }
+      },
+    },
+    {
+      name: 'postgres',
+      make: async (): Promise<Subject> => {
+        const clock = fakeClock()
+        const ledger = await openIn({ url: server?.url ?? '' }, { clock, schema: freshSchema() })
+        opened.push(ledger)
+        return { store: ledger, seal: sealer(ledger.identity, clock), clock }
+      },
+    },
+  ].filter(({ name }) => name !== 'postgres' || hasPostgres),
+)('$name is a ReceiptStore', ({ make }) => {
   it('gives each draft its place in the log and in its scope', async () => {
     const { store, seal } = await make()
     const drafts = [began(key), decision(acme, null), decision(other, null), decision(acme, null)]

@@ -12,7 +12,7 @@ const many = (n: number) => Array.from({ length: n }, () => decision(acme, null)
 
 /** Closed well, so that the checkpoint covers every entry. */
 const small = without(await ledgerFiles(many(8), many(7), many(5)), 'ledger/reserve')
-const twoSegments = await ledgerFiles(many(200), many(50), many(50))
+const tileAndSegment = await ledgerFiles(many(200), many(50), many(50))
 
 function bytesOf(files: Files, path: string): Uint8Array {
   const bytes = files.get(path)
@@ -91,7 +91,7 @@ describe('a bit that flipped', () => {
     await audited(ledger)
     await ledger.close()
     expect(disk.files().get('ledger/positions')).toEqual(small.get('ledger/positions'))
-    expect(await found(flipped(twoSegments, 'ledger/reserve', 100))).toBe('well')
+    expect(await found(flipped(tileAndSegment, 'ledger/reserve', 100))).toBe('well')
   })
 })
 
@@ -126,7 +126,8 @@ describe('a file cut short', () => {
 
 describe('a file that is gone', () => {
   it.each([
-    [wal, 'LEDGER_CORRUPT'],
+    ['ledger/tile/entries/000', 'LEDGER_CORRUPT'],
+    ['ledger/tile/0/000', 'LEDGER_CORRUPT'],
     ['ledger/wal/0000000000000256', 'LEDGER_TRUNCATED'],
     ['ledger/origin', 'LEDGER_CORRUPT'],
     ['ledger/checkpoint', 'LEDGER_CORRUPT'],
@@ -134,8 +135,8 @@ describe('a file that is gone', () => {
     ['ledger/positions', 'well'],
     ['ledger/reserve', 'well'],
   ])('%s is missed: %s', async (path, code) => {
-    expect(bytesOf(twoSegments, path)).toBeDefined()
-    expect(await found(without(twoSegments, path))).toBe(code)
+    expect(bytesOf(tileAndSegment, path)).toBeDefined()
+    expect(await found(without(tileAndSegment, path))).toBe(code)
   })
 
   it('is missed when entries and identity are gone together', async () => {
@@ -312,6 +313,7 @@ describe('what follows the last head', () => {
 type Lie = (state: LedgerState) => LedgerState
 
 /** A copy of a live state, with its getters read. */
-function stateOf({ identity, size, time, key: signs, trust, scope }: LedgerState): LedgerState {
-  return { identity, size, time, key: signs, trust, scope }
+function stateOf(state: LedgerState): LedgerState {
+  const { identity, size, time, key: signs, successor, trust, scope } = state
+  return { identity, size, time, key: signs, successor, trust, scope }
 }

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { watchDiskSpace } from '../../packages/host/src/disk-space.ts'
+import { fakeClock } from '../support/clock.ts'
 import { signedBundle } from '../support/kernel.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { mountTmpfs, type Tmpfs, whyNoTmpfs } from '../support/tmpfs.ts'
@@ -24,6 +26,34 @@ describe.skipIf(missing !== undefined)('a disk that is full', () => {
   afterEach(async () => {
     await server.close()
     await disk.unmount()
+  })
+
+  it('is told of while it is only nearly full', async () => {
+    const lines: string[] = []
+    const log = { warn: (line: string) => void lines.push(line) }
+    const clock = fakeClock()
+    const ended = new AbortController()
+    const space = watchDiskSpace(disk.folder, clock, log, ended.signal)
+    await vi.waitFor(() => expect(space.available()).toBeGreaterThan(0))
+    expect(space.warning()).toBeUndefined()
+
+    await disk.fill(256 * 1024)
+    await vi.waitFor(() => {
+      clock.advance(30_000)
+      expect(space.warning()).toMatchObject({ check: 'ledger', code: 'DISK_LOW' })
+    })
+    expect(space.available()).toBeLessThanOrEqual(256 * 1024)
+    clock.advance(30_000)
+    expect(lines).toEqual([
+      expect.stringMatching(/^\d\.\d % of the data directory's disk is free$/),
+    ])
+
+    await disk.free()
+    await vi.waitFor(() => {
+      clock.advance(30_000)
+      expect(space.warning()).toBeUndefined()
+    })
+    ended.abort()
   })
 
   it('allows nothing, is not ready, and is back by itself when there is room', async () => {

@@ -71,11 +71,13 @@ describe('an audit of a whole ledger', () => {
       ['policy_order', 'pass'],
       ['checkpoint', 'pass'],
       ['receipts', 'not_applicable'],
+      ['outcomes', 'pass'],
     ])
     expect(result.counts).toEqual({
       entries: 6,
       scopes: 3,
       kinds: { key: 1, activation: 2, decision: 3 },
+      unresolved: 0,
     })
     const [, size, root] = new TextDecoder().decode(checkpoints[0]?.note).split('\n')
     expect(result.tree).toEqual({ size: Number(size), root })

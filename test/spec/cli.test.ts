@@ -18,9 +18,11 @@ const commands = [
   'health',
   'help',
   'keygen',
+  'keys rotate',
   'ledger verify',
   'receipts list',
   'receipts show',
+  'replay',
   'version',
 ]
 

@@ -189,8 +189,6 @@ describe('the configuration', () => {
   it.each([
     ['HELM_POLICY_SOURCE_KIND', 'controlplane'],
     ['HELM_POLICY_SOURCE_KIND', 'crd'],
-    ['HELM_STORAGE_TYPE', 'postgres'],
-    ['HELM_RECEIPT_ARGS', 'store'],
   ])('stops the start at %s=%s, which this build cannot honour', (name, text) => {
     expect(refusal({ [name]: text })[1]).toMatch(new RegExp(`^${name}=${text}: this build `))
   })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { encodeUtf8 } from '@helm-ai-kernel/core'
 import { credentialsOf } from '@helm-ai-kernel/http'
 import { nodeCrypto } from '../../packages/host/src/node-crypto.ts'
 import { bearer, credentialInput, keys, post, problemOf, testApp } from '../support/http.ts'
@@ -74,11 +75,11 @@ describe('a protected route', () => {
 
 describe('roles', () => {
   const allowed: Readonly<Record<keyof typeof keys, readonly string[]>> = {
-    admin: ['evaluate', 'receipts', 'checkpoint'],
-    agent: ['evaluate', 'receipts', 'checkpoint'],
-    other: ['evaluate', 'receipts', 'checkpoint'],
-    reader: ['receipts', 'checkpoint'],
-    auditor: [],
+    admin: ['evaluate', 'receipts', 'checkpoint', 'hashes', 'entries'],
+    agent: ['evaluate', 'receipts', 'checkpoint', 'hashes'],
+    other: ['evaluate', 'receipts', 'checkpoint', 'hashes'],
+    reader: ['receipts', 'checkpoint', 'hashes'],
+    auditor: ['entries'],
     service: [],
     expired: [],
   }
@@ -86,7 +87,11 @@ describe('roles', () => {
     evaluate: ['/api/v1/evaluate', evaluate],
     receipts: ['/api/v1/receipts', {}],
     checkpoint: ['/log/checkpoint', {}],
+    hashes: ['/log/tile/0/000.p/1', {}],
+    entries: ['/log/tile/entries/000.p/1', {}],
   }
+  const note = encodeUtf8(`log\n1\n${'A'.repeat(43)}=\n\n— log AAAAAAA=\n`)
+  const log = { checkpoint: async () => note, tile: async () => new Uint8Array(32) }
   const matrix = Object.entries(allowed).flatMap(([name, open]) =>
     Object.keys(doors).map(
       (door) => [name as keyof typeof keys, door, open.includes(door)] as const,
@@ -94,7 +99,7 @@ describe('roles', () => {
   )
 
   test.each(matrix)('the key %s on the door %s: %s', async (name, door, opens) => {
-    const { call } = await testApp({ checkpoint: () => Uint8Array.of(1) })
+    const { call } = await testApp({ log })
     const [path, init] = doors[door] ?? ['', {}]
     const headers = { ...Object.fromEntries(new Headers(init.headers)), ...bearer(keys[name]) }
     const { status } = await call(path, { ...init, headers })

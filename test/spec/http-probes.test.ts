@@ -108,28 +108,3 @@ describe('what anybody may read', () => {
     expect(await response.json()).toEqual({ keys: [key] })
   })
 })
-
-describe('the checkpoint', () => {
-  const note = new TextEncoder().encode('origin\n1\nroot\n\n— origin sig\n')
-
-  test('is the signed note, byte for byte', async () => {
-    const { call } = await testApp({ checkpoint: () => note })
-    const response = await call('/log/checkpoint')
-    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
-    expect(response.headers.get('cache-control')).toBe('no-cache')
-    expect(new Uint8Array(await response.arrayBuffer())).toEqual(note)
-  })
-
-  test('needs no key when the log is public', async () => {
-    const { app } = await testApp({ checkpoint: () => note, logPublic: true })
-    expect((await app.fetch(new Request('http://localhost/log/checkpoint'))).status).toBe(200)
-  })
-
-  test('is 404 before the first', async () => {
-    const { call } = await testApp()
-    expect(await problemOf(await call('/log/checkpoint'))).toMatchObject({
-      status: 404,
-      code: 'NOT_FOUND',
-    })
-  })
-})

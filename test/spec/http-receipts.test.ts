@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nobleCrypto } from '@helm-ai-kernel/core'
+import { nobleCrypto, type ReceiptPage, type ReceiptStore } from '@helm-ai-kernel/core'
 import { decodeEntry, verifyEntry } from '@helm-ai-kernel/core/receipt'
 import { bearer, keys, problemOf, type TestApp, testApp } from '../support/http.ts'
 import { kernelSigner } from '../support/kernel.ts'
@@ -117,6 +117,46 @@ describe('the list of receipts', () => {
     expect(await list(app, '?limit=1')).toMatchObject({ count: 1, has_more: true })
   })
 
+  test('goes on where a scan of the ledger met its limit, and says where the index begins', async () => {
+    const app = await testApp()
+    for (let i = 0; i < 4; i++) await app.evaluate({ action: 'ticket.read' })
+    const pages: ReceiptPage[] = [
+      { receipts: [], hasMore: true, scannedTo: 2, indexFrom: 4 },
+      { receipts: await app.store.read(2, 3), hasMore: true, scannedTo: 4, indexFrom: 4 },
+      { receipts: await app.store.read(4, 5), hasMore: false },
+    ]
+    const asked: unknown[] = []
+    const receipts: ReceiptStore = {
+      ...app.store,
+      async find({ afterSeq }) {
+        asked.push(afterSeq)
+        return pages.shift() ?? expect.unreachable()
+      },
+    }
+    const scanning = await testApp({ receipts })
+    const first = await list(scanning, '?action=ticket.read')
+    expect(first).toMatchObject({ count: 0, has_more: true, index_from: 4 })
+    const second = await list(scanning, `?cursor=${String(first.next_cursor)}`)
+    expect(second).toMatchObject({ count: 1, has_more: true, index_from: 4 })
+    const third = await list(scanning, `?cursor=${String(second.next_cursor)}`)
+    expect(third).toMatchObject({ count: 1, has_more: false, next_cursor: null })
+    expect(third).not.toHaveProperty('index_from')
+    expect(asked).toEqual([undefined, 2, 4])
+  })
+
+  test('refuses the cursor of another scope, and of a ledger that was longer', async () => {
+    const app = await testApp()
+    for (let i = 0; i < 3; i++) await app.evaluate({ action: 'ticket.read' })
+    const { next_cursor: cursor } = await list(app, '?limit=3')
+    const path = `/api/v1/receipts?cursor=${String(cursor)}`
+    expect((await app.call(path)).status).toBe(200)
+    const other = await problemOf(await app.call(path, { headers: bearer(keys.other) }))
+    expect(other).toMatchObject({ status: 400, code: 'REQUEST_MALFORMED' })
+    const longer = await problemOf(await (await testApp()).call(path))
+    expect(longer).toMatchObject({ status: 400, code: 'REQUEST_MALFORMED' })
+    expect(longer.detail).toContain('another ledger')
+  })
+
   test.each([
     ['limit=0', 'limit'],
     ['limit=1001', '1000'],
@@ -128,7 +168,8 @@ describe('the list of receipts', () => {
     ['cursor=%00', 'cursor'],
     [`cursor=${btoa('seq:0')}`, 'cursor'],
     [`cursor=${btoa('seq:1')}`, 'cursor'],
-    [`cursor=${btoa('seq:9999999999999999')}`, 'cursor'],
+    [`cursor=${btoa('seq:1:00000000')}`, 'cursor'],
+    [`cursor=${btoa('seq:9999999999999999:00000000')}`, 'cursor'],
     ['verdict=allow', 'ALLOW'],
     ['kind=Decision', 'decision'],
     ['reason_code=NOPE', 'reason_code'],

@@ -1,7 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createKernel, type Kernel, type Lock, type ReceiptId } from '@helm-ai-kernel/core'
+import {
+  createKernel,
+  type Kernel,
+  type Ledger,
+  type Lock,
+  type ReceiptId,
+} from '@helm-ai-kernel/core'
 import type { AuditResult } from '@helm-ai-kernel/core/receipt'
-import { type Ledger, openLedger, verifyLedger, type VerifyOptions } from '@helm-ai-kernel/ledger'
+import { openLedger, verifyLedger, type VerifyOptions } from '@helm-ai-kernel/ledger'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 import { fakeClock } from '../support/clock.ts'
 import { kernelSigner as signer, seededRandom, signedBundle, trust } from '../support/kernel.ts'
@@ -77,9 +83,11 @@ describe('a ledger that was closed', () => {
       entries: 7,
       scopes: 2,
       kinds: { key: 1, activation: 1, decision: 5 },
+      unresolved: 0,
     })
     expect(result.checks.map(({ name }) => name)).toEqual([
       'files',
+      'state',
       'entries',
       'chain',
       'opening',
@@ -92,6 +100,7 @@ describe('a ledger that was closed', () => {
       'tip_1',
       'checkpoint',
       'receipts',
+      'outcomes',
     ])
   })
 

@@ -1,7 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Disk, type Draft, isKernelError, type Stored } from '@helm-ai-kernel/core'
+import {
+  type Disk,
+  type Draft,
+  isKernelError,
+  type Ledger,
+  type Stored,
+} from '@helm-ai-kernel/core'
 import { openCheckpoint } from '@helm-ai-kernel/core/log'
-import type { Ledger } from '@helm-ai-kernel/ledger'
 import { describe, expect, it } from 'vitest'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 import { nodeDisk } from '../../packages/host/src/node-disk.ts'
@@ -9,7 +14,7 @@ import { readTip } from '../../packages/ledger/src/tip.ts'
 import { fakeClock } from '../support/clock.ts'
 import { faultyDisk } from '../support/faulty-disk.ts'
 import { append, audited, key, ledgerFiles, openOn, sealer } from '../support/ledger.ts'
-import { acme, activation, began, decision } from '../support/log-entries.ts'
+import { acme, activation, began, decision, signerOf } from '../support/log-entries.ts'
 import { digests, diskError, memoryDisk } from '../support/memory-disk.ts'
 import { memoryLock } from '../support/memory-lock.ts'
 import { smallDisk } from '../support/small-disk.ts'
@@ -30,9 +35,9 @@ async function failure(promise: Promise<unknown>): Promise<string> {
   return 'it did not fail'
 }
 
-function sizeOf(ledger: Ledger): number {
+async function sizeOf(ledger: Ledger): Promise<number> {
   const log = { origin: ledger.identity?.origin ?? '', publicKey: key.log.publicKey }
-  return openCheckpoint(ledger.checkpoint() ?? new Uint8Array(), log, crypto).size
+  return openCheckpoint((await ledger.checkpoint()) ?? new Uint8Array(), log, crypto).size
 }
 
 describe('a new ledger', () => {
@@ -40,7 +45,7 @@ describe('a new ledger', () => {
     const warnings: string[] = []
     const ledger = await openOn(memoryDisk(), { warn: (message) => warnings.push(message) })
     expect(warnings).toEqual([expect.stringContaining('a new ledger was begun')])
-    expect(sizeOf(ledger)).toBe(0)
+    expect(await sizeOf(ledger)).toBe(0)
     expect(ledger.identity?.origin).toMatch(/^helm-ai-kernel\.local\/[0-9a-f]{16}$/)
     expect(ledger.identity?.ledgerId).toMatch(/^[0-9a-f]{32}$/)
   })
@@ -140,16 +145,17 @@ describe('appending', () => {
   })
 
   it('begins a segment at each multiple of 256, also in the middle of a batch', async () => {
-    const disk = memoryDisk()
+    const disk = faultyDisk(memoryDisk())
     const ledger = await openOn(disk)
     await appendAll(ledger, [began(key), ...many(99)])
     await appendAll(ledger, many(156))
     expect(await disk.list('ledger/wal')).toEqual(['0000000000000000'])
     await appendAll(ledger, many(300))
-    expect(await disk.list('ledger/wal')).toEqual([
-      '0000000000000000',
-      '0000000000000256',
-      '0000000000000512',
+    const begun = disk.calls.filter((call) => call.startsWith('open ledger/wal'))
+    expect([...new Set(begun)].sort()).toEqual([
+      'open ledger/wal/0000000000000000',
+      'open ledger/wal/0000000000000256',
+      'open ledger/wal/0000000000000512',
     ])
     await ledger.close()
     expect((await audited(await openOn(disk))).length).toBe(556)
@@ -193,10 +199,10 @@ describe('the checkpoint', () => {
       clock.advance(ms)
       await append(ledger, seen.length === 0 ? began(key) : decision(acme, null))
       await turn()
-      seen.push([published(disk.calls) - before, sizeOf(ledger)])
+      seen.push([published(disk.calls) - before, await sizeOf(ledger)])
     }
     await ledger.close()
-    seen.push([published(disk.calls) - before, sizeOf(ledger)])
+    seen.push([published(disk.calls) - before, await sizeOf(ledger)])
     expect(seen).toEqual([
       [1, 1],
       [1, 1],
@@ -212,10 +218,31 @@ describe('the checkpoint', () => {
     await append(ledger, began(key))
     await append(ledger, decision(acme, null))
     await ledger.publish()
-    expect(sizeOf(ledger)).toBe(2)
+    expect(await sizeOf(ledger)).toBe(2)
     const before = published(disk.calls)
     await ledger.publish()
     expect(published(disk.calls)).toBe(before)
+  })
+
+  it('is not published by whoever was given another key, so that the right one finds it as it was', async () => {
+    const disk = memoryDisk()
+    const ledger = await openOn(disk, { checkpointInterval: 1e9 })
+    await append(ledger, began(key))
+    await append(ledger, decision(acme, null))
+    // As a power cut leaves it: entries that no checkpoint covers yet.
+    const files = disk.files()
+    await ledger.close()
+
+    const mistaken = memoryDisk(files)
+    const stranger = await openOn(mistaken, { log: signerOf(2).log })
+    expect(stranger.health()).toBeUndefined()
+    await stranger.publish()
+    await stranger.close()
+
+    const again = await openOn(memoryDisk(mistaken.files()))
+    expect(again.health()).toBeUndefined()
+    await again.publish()
+    expect(await sizeOf(again)).toBe(2)
   })
 
   it('that cannot be written is tried again, with one warning, and stops no receipt', async () => {
@@ -232,11 +259,11 @@ describe('the checkpoint', () => {
       await turn()
     }
     expect(warnings).toEqual([expect.stringContaining('the checkpoint is not published')])
-    expect([ledger.health(), sizeOf(ledger)]).toEqual([undefined, 1])
+    expect([ledger.health(), await sizeOf(ledger)]).toEqual([undefined, 1])
     disk.mend()
     clock.advance(1000)
     await turn()
-    expect(sizeOf(ledger)).toBe(4)
+    expect(await sizeOf(ledger)).toBe(4)
   })
 })
 

@@ -244,7 +244,7 @@ describe('a verifier key', () => {
 
   it('is the name, the hash and the key', () => {
     expect(text).toMatch(/^example\.com\/log\+[0-9a-f]{8}\+AY[A-Za-z0-9+/]+=*$/)
-    expect(parseVerifierKey(text, crypto)).toEqual(verifier)
+    expect(parseVerifierKey(text, crypto)).toEqual({ kind: 'log', ...verifier })
   })
 
   it.each([

@@ -1,6 +1,12 @@
 import { createPublicKey, verify } from 'node:crypto'
-import { canonicalBytes, encodeUtf8, type Json, type Stored } from '@helm-ai-kernel/core'
-import { decodeEntry, sealDrafts, createState } from '@helm-ai-kernel/core/receipt'
+import {
+  canonicalBytes,
+  encodeUtf8,
+  type Json,
+  sealDrafts,
+  type Stored,
+} from '@helm-ai-kernel/core'
+import { decodeEntry, createState } from '@helm-ai-kernel/core/receipt'
 import { describe, expect, it } from 'vitest'
 import { nobleCrypto } from '@helm-ai-kernel/core'
 import { parseStatement } from '../../packages/core/src/receipt/schema.ts'
@@ -113,7 +119,7 @@ describe('a statement', () => {
     const none = { policy_epoch: null, policy_hash: null, policy_signed: null }
     const decision = { ...head, kind: 'decision', ...statements['decision'], ...none }
     expect(parseStatement({ ...decision, policy_verified_at: null })).toBeDefined()
-    expect(() => parseStatement(decision)).toThrow('null together')
+    expect(() => parseStatement(decision)).toThrow('at policy_epoch')
   })
 
   it.each(['', 'constructor', '__proto__', 'decisions'])('of kind %j is refused', (kind) => {

@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,16 +64,23 @@ export function cliBench(): Bench {
 /** Serves an app on a free port of loopback until `close`. */
 export async function serveApp(app: App): Promise<{ readonly url: string; close(): void }> {
   const server = createServer((incoming, outgoing) => {
-    const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
-    const request = new Request(`http://${incoming.headers.host ?? ''}${incoming.url ?? ''}`, {
-      method: incoming.method ?? 'GET',
-      headers: Object.fromEntries(headers) as Record<string, string>,
-    })
-    void Promise.resolve(app.fetch(request)).then(async (response) => {
+    void answer(incoming).then(async (response) => {
       outgoing.writeHead(response.status, Object.fromEntries(response.headers))
       outgoing.end(new Uint8Array(await response.arrayBuffer()))
     })
   })
+  async function answer(incoming: IncomingMessage): Promise<Response> {
+    const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
+    const { method = 'GET' } = incoming
+    const pieces: Buffer[] = []
+    for await (const piece of incoming) pieces.push(piece as Buffer)
+    const request = new Request(`http://${incoming.headers.host ?? ''}${incoming.url ?? ''}`, {
+      method,
+      headers: Object.fromEntries(headers) as Record<string, string>,
+      ...(pieces.length > 0 && { body: Buffer.concat(pieces) }),
+    })
+    return app.fetch(request)
+  }
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as AddressInfo
   return { url: `http://127.0.0.1:${port}`, close: () => server.close() }

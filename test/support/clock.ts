@@ -26,8 +26,12 @@ export function fakeClock(start: number = now): FakeClock {
     async sleep(ms, cancel?: Cancel) {
       if (ms <= 0 || cancel?.aborted === true) return
       await new Promise<void>((resolve) => {
-        sleepers.add({ due: monotonic + ms, wake: resolve })
-        cancel?.addEventListener('abort', resolve)
+        const wake = (): void => {
+          cancel?.removeEventListener('abort', wake)
+          resolve()
+        }
+        sleepers.add({ due: monotonic + ms, wake })
+        cancel?.addEventListener('abort', wake)
       })
     },
     advance(ms) {

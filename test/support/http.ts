@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { KernelOptions } from '@helm-ai-kernel/core'
+import type { KernelOptions, Tiles } from '@helm-ai-kernel/core'
 import {
   type App,
   type AppOptions,
@@ -56,6 +56,9 @@ export const credentialInput: CredentialInput = {
   runtime: { scope, principal: 'system-admin' },
 }
 
+/** A log that has published nothing. */
+const noLog: Tiles = { checkpoint: async () => undefined, tile: async () => undefined }
+
 export interface TestApp extends TestKernel {
   readonly app: App
   readonly events: readonly HttpEvent[]
@@ -80,7 +83,7 @@ export async function testApp(
     random: seededRandom(2),
     credentials: credentialsOf(credentialInput, nodeCrypto),
     policy: { wake: async () => undefined, status: () => undefined, statuses: () => [] },
-    checkpoint: () => undefined,
+    log: noLog,
     keys: async () => [],
     readiness: () => ({ ready: true, reasons: [], warnings: [] }),
     limits: { maxInFlight: 1024, maxBodyBytes: 1 << 20, ratePerSecond: undefined },

@@ -1,15 +1,18 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import {
   type Clock,
   type Disk,
   type Draft,
+  type Ledger,
   type LedgerIdentity,
   type ReceiptStore,
   type Seal,
+  sealDrafts,
   type Stored,
   timestamp,
 } from '@helm-ai-kernel/core'
-import { createAudit, type DecisionBody, sealDrafts } from '@helm-ai-kernel/core/receipt'
-import { type Ledger, type LedgerOptions, openLedger } from '@helm-ai-kernel/ledger'
+import { createAudit, type DecisionBody } from '@helm-ai-kernel/core/receipt'
+import { type LedgerOptions, openLedger } from '@helm-ai-kernel/ledger'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 import { fakeClock } from './clock.ts'
 import { seededRandom } from './kernel.ts'
@@ -58,6 +61,16 @@ export async function append(
   return result
 }
 
+/** Resolves once the first `blocks` tiles of entries stand for their segments. */
+export async function tiled(disk: Disk, blocks: number): Promise<void> {
+  for (let waited = 0; waited < 10_000; waited++) {
+    const [first] = await disk.list('ledger/wal')
+    if (Number(first) >= blocks * 256) return
+    await turn()
+  }
+  throw new Error(`there are no ${blocks} tiles`)
+}
+
 /** The files of a ledger with the receipt of its key and these batches, closed. */
 export async function ledgerFiles(...batches: readonly (readonly Draft[])[]): Promise<Files> {
   const disk = memoryDisk()
@@ -76,7 +89,7 @@ export async function audited(ledger: Ledger): Promise<readonly Stored[]> {
   if (identity === undefined || fault !== undefined) throw new Error(JSON.stringify(fault))
   const { size } = await ledger.state()
   const receipts = await ledger.read(0, size)
-  const note = ledger.checkpoint() ?? new Uint8Array()
+  const note = (await ledger.checkpoint()) ?? new Uint8Array()
   const audit = createAudit({ crypto, identity, checkpoints: [{ name: 'checkpoint', note }] })
   for (const { entry } of receipts) audit.add(entry)
   const { verdict, checks } = audit.finish()

@@ -6,19 +6,14 @@ import {
   type LedgerIdentity,
   type Scope,
   scopeOf,
+  sealDrafts,
   type Sealed,
   signer,
   systemScope,
   timestamp,
 } from '@helm-ai-kernel/core'
 import { createRange, leafHash, signCheckpoint } from '@helm-ai-kernel/core/log'
-import {
-  type Body,
-  createState,
-  type DecisionBody,
-  type KeyBody,
-  sealDrafts,
-} from '@helm-ai-kernel/core/receipt'
+import { type Body, createState, type DecisionBody } from '@helm-ai-kernel/core/receipt'
 import { nodeCrypto as crypto } from '../../packages/host/src/node-crypto.ts'
 
 // A ledger's entries without a store: what an auditor is given.
@@ -38,12 +33,18 @@ export function hashOf(digit: string): DecisionBody['args_hash'] {
 }
 
 export function began(key: KernelSigner, endorsed = true): Draft {
-  return { scope: systemScope, body: keyBody('began', key, endorsed) }
+  return {
+    scope: systemScope,
+    body: { ...keyOf(key), event: 'began', log_public_key: encodeHex(key.log.publicKey), endorsed },
+  }
 }
 
 /** The key that signs names the one that follows. */
 export function ended(successor: KernelSigner): Draft {
-  return { scope: systemScope, body: keyBody('ended', successor, true) }
+  return {
+    scope: systemScope,
+    body: { ...keyOf(successor), event: 'ended', log_public_key: null, endorsed: true },
+  }
 }
 
 export function activation(scope: Scope, epoch: number, signed = true, hash = '1'): Draft {
@@ -115,13 +116,6 @@ export function checkpointOf(
   return signCheckpoint({ origin, size: range.size, root: range.root() }, by.log, crypto)
 }
 
-function keyBody(event: KeyBody['event'], key: KernelSigner, endorsed: boolean): KeyBody {
-  return {
-    kind: 'key',
-    event,
-    subject_key_id: key.keyId,
-    public_key: encodeHex(key.publicKey),
-    log_public_key: encodeHex(key.log.publicKey),
-    endorsed,
-  }
+function keyOf({ keyId, publicKey }: KernelSigner) {
+  return { kind: 'key', subject_key_id: keyId, public_key: encodeHex(publicKey) } as const
 }

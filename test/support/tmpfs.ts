@@ -10,8 +10,8 @@ const run = promisify(execFile)
 /** A small file system of its own, that can be filled. */
 export interface Tmpfs {
   readonly folder: string
-  /** Takes all the room that is left. */
-  fill(): Promise<void>
+  /** Takes all the room that is left but so many bytes. */
+  fill(but?: number): Promise<void>
   /** Gives it back. */
   free(): Promise<void>
   unmount(): Promise<void>
@@ -29,9 +29,9 @@ export async function mountTmpfs(mebibytes: number): Promise<Tmpfs> {
   const ballast = join(folder, 'ballast')
   return {
     folder,
-    async fill() {
+    async fill(but = 0) {
       const { bavail, bsize } = await statfs(folder)
-      await writeFile(ballast, new Uint8Array(bavail * bsize))
+      await writeFile(ballast, new Uint8Array(bavail * bsize - but))
     },
     free: () => unlink(ballast),
     async unmount() {

@@ -15,19 +15,30 @@ const options = {
 /** How often a server that is closing looks for connections that have become idle, in ms. */
 const sweepInterval = 50
 
+/** How long a client may take nothing of its answer, in ms: one that never reads would hold its place. */
+const patience = 60_000
+
 /** Serves `app` on a Node HTTP server. Rejects with Node's error, such as one with code `EADDRINUSE`. */
-export const listen: Runtime['listen'] = (app, { host, port, maxConnections }) => {
-  const answer = getRequestListener(app.fetch, {
-    errorHandler: () => new Response(malformed.body, { status: malformed.status, headers }),
-  })
-  const server = createServer(options, (incoming, outgoing) => void answer(incoming, outgoing))
-  server.maxConnections = maxConnections
-  server.on('clientError', refuse)
-  return new Promise((resolve, reject) => {
-    // It stays: once bound, an accept that fails, for want of file descriptors, ends nothing.
-    server.on('error', reject)
-    server.listen(port, host, () => resolve(listenerOf(server)))
-  })
+export const listen: Runtime['listen'] = listenWith(patience)
+
+export function listenWith(patience: number): Runtime['listen'] {
+  return (app, { host, port, maxConnections }) => {
+    const answer = getRequestListener(app.fetch, {
+      errorHandler: () => new Response(malformed.body, { status: malformed.status, headers }),
+    })
+    const server = createServer(options, (incoming, outgoing) => void answer(incoming, outgoing))
+    server.maxConnections = maxConnections
+    server.on('clientError', refuse)
+    // A connection on which there is nothing to say may be silent as long as it wants.
+    server.setTimeout(patience, (socket) => {
+      if (socket.writableLength > 0) socket.destroy()
+    })
+    return new Promise((resolve, reject) => {
+      // It stays: once bound, an accept that fails, for want of file descriptors, ends nothing.
+      server.on('error', reject)
+      server.listen(port, host, () => resolve(listenerOf(server)))
+    })
+  }
 }
 
 function listenerOf(server: Server): Listener {
@@ -76,7 +87,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     return
   }
   const { status, body } = refusals[error.code ?? ''] ?? malformed
-  const text = String(body)
+  const text = typeof body === 'string' ? body : ''
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,

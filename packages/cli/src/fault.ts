@@ -12,6 +12,9 @@ const remedies: Readonly<Record<string, string>> = {
   KEY_UNTRUSTED: 'give the public key that signed with --key, or one more in the trust root',
   SCOPE_MISMATCH: 'build the bundle for this scope with --scope, or ask about its own',
   RECEIPT_MALFORMED: 'give the entry as receipts show --json or the log serves it, unchanged',
+  LOG_ROLLED_BACK: 'keep both checkpoints: they show together that the log was cut or put back',
+  LOG_EQUIVOCATED: 'keep both checkpoints: they show together that the log has two histories',
+  LOG_FORKED: 'keep both checkpoints: they show together that the log has two histories',
   CHECKPOINT_INVALID: 'give the note as /log/checkpoint serves it, unchanged',
   LEDGER_MISSING: 'give the data directory with --data-dir, or HELM_DATA_DIR',
 } satisfies Partial<Record<ErrorCode, string>>

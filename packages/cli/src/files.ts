@@ -23,18 +23,52 @@ export async function readIfThere(io: Io, path: string): Promise<Uint8Array | un
 }
 
 /** Puts a file in place, whole or not at all, and folders above it. Throws `FILE_UNUSABLE`. */
-export async function replaceFile(io: Io, path: string, bytes: Uint8Array): Promise<void> {
+export function replaceFile(io: Io, path: string, bytes: Uint8Array): Promise<void> {
+  return placeFile(io, path, bytes, fs.rename)
+}
+
+/** The same for a file that is not there yet; one that is, stays. */
+export async function createFile(io: Io, path: string, bytes: Uint8Array): Promise<void> {
+  await refuseExisting(io, path)
+  await placeFile(io, path, bytes, fs.link)
+}
+
+/** Throws `FILE_UNUSABLE` when something is there. */
+export async function refuseExisting(io: Io, path: string): Promise<void> {
+  const there = await fs.lstat(resolve(io.cwd, path)).catch(() => undefined)
+  if (there !== undefined) {
+    throw new KernelError('FILE_UNUSABLE', `${path} is there already: choose another name`)
+  }
+}
+
+async function placeFile(
+  io: Io,
+  path: string,
+  bytes: Uint8Array,
+  place: (from: string, to: string) => Promise<void>,
+): Promise<void> {
   const full = resolve(io.cwd, path)
   const temporary = join(dirname(full), `.${basename(full)}.${process.pid}.tmp`)
   await attempt(`${path} cannot be written`, async () => {
     await fs.mkdir(dirname(full), { recursive: true })
     try {
       await fs.writeFile(temporary, bytes, { flush: true })
-      await fs.rename(temporary, full)
+      await place(temporary, full)
+      await syncFolder(dirname(full))
     } finally {
       await fs.rm(temporary, { force: true })
     }
   })
+}
+
+/** After it, a power cut does not take back the name of a file. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await fs.open(path)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 /** Writes a secret to a new file for its owner alone. Throws `FILE_UNUSABLE` when there is one. */

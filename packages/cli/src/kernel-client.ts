@@ -9,7 +9,7 @@ import {
   reasonCodes,
 } from '@helm-ai-kernel/core'
 import { type Flag, type Given, valueOf } from './command.ts'
-import { readFile } from './files.ts'
+import { credentialOf } from './credential.ts'
 import type { Io } from './io.ts'
 import { usage } from './parse.ts'
 
@@ -34,6 +34,12 @@ export interface KernelClient {
   ask(path: string): Promise<Response>
   /** GET: the body of a 200. Throws with the code of the problem document otherwise. */
   get(path: string, query?: Query): Promise<Json>
+  /** GET: the bytes of a 200, at most `maxBytes`; undefined for a 404. Throws as `get` otherwise. */
+  download(path: string, maxBytes: number): Promise<Uint8Array | undefined>
+  /** POST of JSON: the bytes of a 200, at most `maxBytes`. Throws as `get` otherwise. */
+  order(path: string, json: Json, maxBytes: number): Promise<Uint8Array>
+  /** GET: a stream of events as it comes, with no time limit but `cancel`. Throws as `get` otherwise. */
+  stream(path: string, streaming: Streaming): Promise<AsyncIterable<Uint8Array>>
   /** POST without a body: any status, as `ask`. */
   post(path: string, query?: Query, cancel?: AbortSignal): Promise<Response>
   /** What an answer that is a problem document says. */
@@ -42,6 +48,8 @@ export interface KernelClient {
 
 /** A kernel that is asked to do something may take 15 s before it answers. */
 const timeouts = { GET: 10_000, POST: 20_000 } as const
+/** What is ordered is made first, and may be long. */
+const orderTimeout = 120_000
 const maxBytes = 64 * 1024 * 1024
 
 /** `variables` are where the key is looked for when no file is given: the first that is set counts. */
@@ -58,7 +66,7 @@ export async function kernelClient(
   }
   const headers = await credentialOf(given, io, variables)
   const problem = (response: Response): KernelError => problemOf(url, response)
-  return { url, ask, get, post, problem }
+  return { url, ask, get, download, order, stream, post, problem }
 
   function ask(path: string): Promise<Response> {
     return send('GET', path)
@@ -74,52 +82,114 @@ export async function kernelClient(
     return send('POST', path, query, cancel)
   }
 
+  async function download(path: string, limit: number): Promise<Uint8Array | undefined> {
+    const { status, bytes } = await exchange('GET', path, limit)
+    if (status === 200) return bytes
+    if (status === 404) return undefined
+    throw problem({ status, body: decode(bytes) })
+  }
+
+  async function order(path: string, json: Json, limit: number): Promise<Uint8Array> {
+    const { status, bytes } = await exchange('POST', path, limit, { json, timeout: orderTimeout })
+    if (status === 200) return bytes
+    throw problem({ status, body: decode(bytes) })
+  }
+
+  async function stream(
+    path: string,
+    { query, headers: more, cancel }: Streaming,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const init = { headers: { ...headers, ...more }, redirect: 'error', signal: cancel } as const
+    const response = await fetch(new URL(withQuery(path, query), url), init).catch(unreachable)
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+    if (response.status === 200 && isStream && response.body !== null) return response.body
+    throw problem({ status: response.status, body: decode(await readAtMost(response, maxBytes)) })
+  }
+
   async function send(
     method: keyof typeof timeouts,
     path: string,
     query: Query = {},
     cancel?: AbortSignal,
   ): Promise<Response> {
-    const members = Object.entries(query).filter(([, value]) => value !== undefined)
-    const search = new URLSearchParams(members as [string, string][]).toString()
-    const late = AbortSignal.timeout(timeouts[method])
+    const target = withQuery(path, query)
+    const { status, bytes } = await exchange(method, target, maxBytes, cancel && { cancel })
+    return { status, body: decode(bytes) }
+  }
+
+  async function exchange(
+    method: keyof typeof timeouts,
+    path: string,
+    limit: number,
+    { cancel, json, timeout = timeouts[method] }: Sending = {},
+  ): Promise<{ readonly status: number; readonly bytes: Uint8Array }> {
+    const late = AbortSignal.timeout(timeout)
     const signal = cancel === undefined ? late : AbortSignal.any([late, cancel])
     try {
       // A redirect would carry the key to whomever it names.
       const init = { method, headers, redirect: 'error', signal } as const
-      const response = await fetch(new URL(search === '' ? path : `${path}?${search}`, url), init)
-      const bytes = new Uint8Array(await response.arrayBuffer())
-      const limits = { maxBytes, code: 'KERNEL_UNREACHABLE', what: `the answer of ${url}` } as const
-      return { status: response.status, body: decodeJson(bytes, limits) }
+      const sent = json === undefined ? init : { ...init, ...jsonBody(headers, json) }
+      const response = await fetch(new URL(path, url), sent)
+      // What refuses is a problem document, which may be longer than what was asked for.
+      const bytes = await readAtMost(response, response.ok ? limit : maxBytes)
+      return { status: response.status, bytes }
     } catch (cause) {
-      if (isKernelError(cause)) throw cause
-      const why = cause instanceof Error ? (causeOf(cause) ?? cause.message) : String(cause)
-      throw new KernelError(
-        'KERNEL_UNREACHABLE',
-        `no kernel answers at ${url}: ${why}; start one, or name another with --url or HELM_URL`,
-        { cause },
-      )
+      return unreachable(cause)
     }
+  }
+
+  function unreachable(cause: unknown): never {
+    if (isKernelError(cause)) throw cause
+    const why = cause instanceof Error ? (causeOf(cause) ?? cause.message) : String(cause)
+    throw new KernelError(
+      'KERNEL_UNREACHABLE',
+      `no kernel answers at ${url}: ${why}; start one, or name another with --url or HELM_URL`,
+      { cause },
+    )
+  }
+
+  function decode(bytes: Uint8Array): Json {
+    return decodeJson(bytes, { maxBytes, code: 'KERNEL_UNREACHABLE', what: `the answer of ${url}` })
+  }
+
+  async function readAtMost({ body }: globalThis.Response, limit: number): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = []
+    let length = 0
+    const stream: AsyncIterable<Uint8Array> | readonly Uint8Array[] = body ?? []
+    for await (const piece of stream) {
+      length += piece.length
+      if (length > limit) {
+        throw new KernelError('KERNEL_UNREACHABLE', `${url} answers more than ${limit} bytes`)
+      }
+      pieces.push(piece)
+    }
+    return new Uint8Array(Buffer.concat(pieces))
   }
 }
 
-async function credentialOf(
-  given: Given,
-  io: Io,
-  variables: readonly string[],
-): Promise<Record<string, string>> {
-  const file = valueOf(given, 'api-key-file')
-  const key =
-    file === undefined
-      ? variables.map((variable) => io.env[variable]).find((value) => value)
-      : Buffer.from(await readFile(io, file))
-          .toString('latin1')
-          .trim()
-  if (!key) return {}
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw new KernelError('AUTH_MALFORMED', 'the API key has characters that no key has')
-  }
-  return { authorization: `Bearer ${key}` }
+export interface Streaming {
+  readonly query: Query
+  readonly headers: Readonly<Record<string, string>>
+  readonly cancel: AbortSignal
+}
+
+/** What a request may have beside its path. */
+interface Sending {
+  readonly cancel?: AbortSignal
+  readonly json?: Json
+  /** In ms. */
+  readonly timeout?: number
+}
+
+function jsonBody(headers: Readonly<Record<string, string>>, json: Json) {
+  const type = { 'content-type': 'application/json' }
+  return { headers: { ...headers, ...type }, body: JSON.stringify(json) }
+}
+
+function withQuery(path: string, query: Query): string {
+  const members = Object.entries(query).filter(([, value]) => value !== undefined)
+  const search = new URLSearchParams(members as [string, string][]).toString()
+  return search === '' ? path : `${path}?${search}`
 }
 
 function problemOf(url: string, { status, body }: Response): KernelError {

@@ -31,9 +31,11 @@ export function print(io: Io, to: 'stdout' | 'stderr', lines: readonly string[])
   }
 }
 
-/** Columns as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths: number[] = []
+/** Columns as wide as their widest cell; `widths` are those of rows before, and grow. */
+export function table(
+  rows: readonly (readonly string[])[],
+  widths: number[] = [],
+): readonly string[] {
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
   }

@@ -1,52 +1,44 @@
-import { hostname } from 'node:os'
-import process from 'node:process'
 import {
   createKernel,
   isKernelError,
   type Kernel,
   type KernelError,
-  type ReceiptStore,
+  type LedgerFault,
   type Scope,
-  timestamp,
   type TrustRoot,
 } from '@helm-ai-kernel/core'
 import { celConditions } from '@helm-ai-kernel/cel'
-import { type Fault, type Ledger, openLedger } from '@helm-ai-kernel/ledger'
 import { hostClock } from './clock.ts'
 import type { Configuration } from './configuration/index.ts'
-import { fileKeep } from './file-keep.ts'
-import { lateStore } from './late-store.ts'
+import { type LateStorage, lateStorage } from './late-storage.ts'
 import { type Log, sparing } from './log.ts'
 import { nodeCrypto } from './node-crypto.ts'
-import { nodeDisk } from './node-disk.ts'
 import { hostRandom } from './random.ts'
 import { onKeyChange, type SigningKey } from './signing-key.ts'
-import { socketLock } from './socket-lock.ts'
+import { openStorage, type Storage } from './storage.ts'
 
-/** A kernel whose receipts are in a data directory. */
-export interface DurableKernel {
+/** A kernel whose receipts survive it. What it has of `LateStorage` waits for `open`. */
+export interface DurableKernel extends LateStorage {
   readonly kernel: Kernel
-  /** Waits for `open`. */
-  readonly receipts: ReceiptStore
-  /**
-   * Takes the data directory and reads its ledger. Throws what an operator must correct:
-   * `LEDGER_LOCKED`, `CONFIG_INVALID`, `LEDGER_UNAVAILABLE`. Damage does not throw.
-   */
+  /** Opens the ledger. Throws what an operator must correct, as `openStorage` does. */
   open(): Promise<void>
   /** Why nothing can be recorded; undefined when all is well. */
-  ledgerFault(): Fault | undefined
+  ledgerFault(): LedgerFault | undefined
   /** Whether the ledger held nothing when it was opened. */
   ledgerIsNew(): boolean
   /** Why the configured key does not sign in this ledger. */
   keyFault(): KernelError | undefined
-  readonly checkpoint: () => Uint8Array | undefined
-  /** Publishes the last checkpoint and gives the data directory back. */
+  /** What an operator should know of the ledger. */
+  ledgerWarnings(): readonly string[]
+  /** As `Ledger.unresolved` tells. */
+  unresolved(): readonly string[] | Promise<readonly string[]>
+  /** Publishes the last checkpoint and lets go of the ledger. */
   close(): Promise<void>
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-const unopened: Fault = {
+const unopened: LedgerFault = {
   code: 'LEDGER_UNAVAILABLE',
   detail: 'the ledger is being opened',
   fix: 'wait: a long one takes a while to read',
@@ -59,20 +51,20 @@ export function createDurableKernel(
   scope: Scope,
   log: Log,
 ): DurableKernel {
-  const { dataDir, logOrigin, policyAudience, policyMaxLifetime } = configuration
-  const disk = nodeDisk(dataDir)
+  const { policyAudience, policyMaxLifetime } = configuration
   const host = { clock: hostClock, random: hostRandom, crypto: nodeCrypto }
   const warn = sparing(log.warn, hostClock)
-  let ledger: Ledger | undefined
+  let storage: Storage | undefined
   let isNew = false
   let keyFault: KernelError | undefined
-  let opened: (ledger: Ledger) => void = () => undefined
-  const receipts = lateStore(new Promise((resolve) => (opened = resolve)))
+  let opened: (storage: Storage) => void = () => undefined
+  const late = lateStorage(new Promise((resolve) => (opened = resolve)))
+  const { receipts, keep } = late
 
   const kernel = createKernel({
     ...host,
     trust,
-    store: receipts,
+    store: { ...receipts, append: (drafts, seal) => receipts.append(drafts, seal).catch(noteKey) },
     signer,
     scope,
     ...(policyAudience !== undefined && { audience: policyAudience }),
@@ -81,33 +73,27 @@ export function createDurableKernel(
     text: (bytes) => utf8.decode(bytes),
     signatureRequired: configuration.policySignatureRequired,
     onKeyChange: onKeyChange(configuration, nodeCrypto),
-    keep: fileKeep(disk),
+    keep,
+    ...(configuration.receiptArgs === 'store' && { args: keep }),
     warn,
   })
 
   return {
+    ...late,
     kernel,
-    receipts,
-    ledgerFault: () => (ledger === undefined ? unopened : ledger.health()),
+    ledgerFault: () => (storage === undefined ? unopened : storage.ledger.health()),
+    ledgerWarnings: () => storage?.ledger.warnings() ?? [],
     ledgerIsNew: () => isNew,
     keyFault: () => keyFault,
-    checkpoint: () => ledger?.checkpoint(),
+    unresolved: () => storage?.ledger.unresolved() ?? [],
     async open() {
-      ledger = await openLedger({
-        ...host,
-        disk,
-        lock: socketLock(dataDir),
-        who: { pid: process.pid, host: hostname(), since: timestamp(hostClock.now()) },
-        log: signer.log,
-        ...(logOrigin !== undefined && { origin: logOrigin }),
-        init: configuration.ledgerInit,
-        warn,
-      })
+      storage = await openStorage(configuration, signer, warn)
+      const { ledger } = storage
       isNew = ledger.health() === undefined && (await ledger.state()).size === 0
-      opened(ledger)
+      opened(storage)
       await begin()
     },
-    close: async () => ledger?.close(),
+    close: async () => storage?.ledger.close(),
   }
 
   /** A key that does not fit the ledger, or a ledger that is damaged: told, and not the end. */
@@ -118,5 +104,11 @@ export function createDurableKernel(
       if (!isKernelError(error)) throw error
       if (error.code === 'KEY_CHANGED') keyFault = error
     }
+  }
+
+  /** Another replica may change the key while this one runs: it is then not ready any more. */
+  function noteKey(error: unknown): never {
+    if (isKernelError(error, 'KEY_CHANGED')) keyFault = error
+    throw error
   }
 }

@@ -14,11 +14,15 @@ export interface Metrics {
 }
 
 export interface MetricsInput {
+  /** Bytes that may still be written to the data directory; undefined where nobody knows. */
+  readonly diskAvailable?: () => number | undefined
   readonly build: Build
   readonly clock: Pick<Clock, 'now'>
   /** Read at each scrape. */
   readonly policy: Pick<Reconciler, 'statuses' | 'counts'>
   readonly readiness: () => Readiness
+  /** Calls that an earlier process may have ended during, as `Ledger.unresolved` tells. */
+  readonly unresolved?: () => readonly string[] | Promise<readonly string[]>
 }
 
 /** More scopes are counted by their status, and have no series of their own. */
@@ -35,7 +39,8 @@ const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DEL
  * INVARIANT: the number of series is bounded. Labels are codes, patterns of routes and names from the
  * tables here; scopes are at most `maxScopes`.
  */
-export function createMetrics({ build, clock, policy, readiness }: MetricsInput): Metrics {
+export function createMetrics(input: MetricsInput): Metrics {
+  const { build, clock, policy, readiness, unresolved, diskAvailable } = input
   const registry = new Registry()
   const registers = [registry]
   const gauge = (name: string, help: string, labelNames: readonly string[] = []): Gauge =>
@@ -62,6 +67,14 @@ export function createMetrics({ build, clock, policy, readiness }: MetricsInput)
     series: gauge(name, help, ['tenant_id', 'workspace_id']),
     valueOf,
   }))
+  const cut = gauge(
+    'helm_calls_without_outcome',
+    'Allowed calls that were under way when an earlier process ended, and have no outcome receipt.',
+  )
+  const room = gauge(
+    'helm_data_dir_available_bytes',
+    'Bytes that the kernel may still write to the disk of its data directory.',
+  )
   const reconciled = counter(
     'helm_policy_reconcile_total',
     'Attempts to reconcile policy, by how they ended; without a reason code they ended well.',
@@ -104,6 +117,8 @@ export function createMetrics({ build, clock, policy, readiness }: MetricsInput)
     async render() {
       tellReadiness()
       tellScopes()
+      tellDisk()
+      await tellUnresolved()
       return { contentType: registry.contentType, body: await registry.metrics() }
     },
   }
@@ -113,6 +128,23 @@ export function createMetrics({ build, clock, policy, readiness }: MetricsInput)
     ready.set(now.ready ? 1 : 0)
     reasons.reset()
     for (const { check, code } of now.reasons) reasons.set({ check, code }, 1)
+  }
+
+  function tellDisk(): void {
+    const available = diskAvailable?.()
+    room.remove()
+    if (available !== undefined) room.set(available)
+  }
+
+  /** Without a series while nobody can tell, rather than with a number that says something else. */
+  async function tellUnresolved(): Promise<void> {
+    cut.remove()
+    try {
+      const open = await unresolved?.()
+      if (open !== undefined) cut.set(open.length)
+    } catch {
+      // The ledger is away, which readiness tells.
+    }
   }
 
   function tellScopes(): void {

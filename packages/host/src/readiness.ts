@@ -1,7 +1,12 @@
-import { type Kernel, type KernelError, type Scope, scopeKey } from '@helm-ai-kernel/core'
+import {
+  type Kernel,
+  type KernelError,
+  type LedgerFault,
+  type Scope,
+  scopeKey,
+} from '@helm-ai-kernel/core'
 import { type PolicyStatus, type Reconciler, remedyOf } from '@helm-ai-kernel/core/reconcile'
 import type { Finding, Readiness } from '@helm-ai-kernel/http'
-import type { Fault } from '@helm-ai-kernel/ledger'
 import { policyWarnings } from './policy-warnings.ts'
 
 /** Where the parts of the server stand; read at each probe. */
@@ -12,13 +17,17 @@ export interface Parts {
   readonly readyScopes: 'runtime' | 'all' | readonly Scope[]
   readonly production: boolean
   /** Why the ledger takes nothing. */
-  ledgerFault(): Fault | undefined
+  ledgerFault(): LedgerFault | undefined
   /** Whether the ledger held nothing when it was opened. */
   ledgerIsNew(): boolean
   /** Why the key does not sign in this ledger. */
   keyFault(): KernelError | undefined
   /** Why the file of the trust root is not what is in force. */
   trustFault(): KernelError | undefined
+  /** What an operator should know of the ledger. */
+  ledgerWarnings(): readonly string[]
+  /** Whether the disk of the data directory is nearly full. */
+  diskWarning(): Finding | undefined
   draining(): boolean
 }
 
@@ -42,7 +51,7 @@ function ledger(parts: Parts): readonly Finding[] {
 function key(parts: Parts): readonly Finding[] {
   const fault = parts.keyFault()
   if (fault === undefined) return []
-  const fix = 'set HELM_SIGNING_KEY_FILE to the key before, or HELM_SIGNING_PREVIOUS_KEYS to its id'
+  const fix = 'set HELM_SIGNING_KEY_FILE to the seed of the key that the ledger names'
   return [{ check: 'key', code: fault.code, detail: fault.message, fix }]
 }
 
@@ -106,6 +115,12 @@ function warningsOf(parts: Parts): readonly Finding[] {
   const warnings = [...policyWarnings(kernel.status(), attempts, production)]
   const fault = parts.trustFault()
   if (fault !== undefined) warnings.push({ ...findingOf(fault), check: 'trust' })
+  for (const detail of parts.ledgerWarnings()) {
+    const fix = 'run `ledger verify`; the documentation of the ledger has each warning'
+    warnings.push({ check: 'ledger', code: 'LEDGER_WARNING', detail, fix })
+  }
+  const disk = parts.diskWarning()
+  if (disk !== undefined) warnings.push(disk)
   if (parts.ledgerIsNew()) {
     warnings.push({
       check: 'ledger',

@@ -11,7 +11,9 @@ import {
 import { loadCredentials } from './access.ts'
 import { hostClock } from './clock.ts'
 import type { Configuration } from './configuration/index.ts'
+import { watchDiskSpace } from './disk-space.ts'
 import { createDurableKernel } from './durable-kernel.ts'
+import { keptBundles } from './kept-bundles.ts'
 import { keysOf } from './ledger-keys.ts'
 import { bindAll, isLoopback, type Listening } from './listening.ts'
 import type { Log } from './log.ts'
@@ -84,6 +86,7 @@ export async function serve(
     ended: ended.signal,
   })
   const { reconciler } = policy
+  const disk = watchDiskSpace(configuration.dataDir, clock, log, ended.signal)
   const readiness = (): Readiness =>
     readinessOf({
       ...durable,
@@ -91,10 +94,18 @@ export async function serve(
       readyScopes: configuration.readyScopes,
       production,
       trustFault: policy.trustFault,
+      diskWarning: disk.warning,
       draining: () => draining.signal.aborted,
     })
   const build = { version, runtime: runtime.name }
-  const metrics = createMetrics({ build, clock, policy: reconciler, readiness })
+  const metrics = createMetrics({
+    build,
+    clock,
+    policy: reconciler,
+    readiness,
+    unresolved: durable.unresolved,
+    diskAvailable: disk.available,
+  })
   const logRequest = logRequests(log)
 
   const options: AppOptions = {
@@ -107,7 +118,10 @@ export async function serve(
     policy: reconciler,
     wakePath: configuration.policyWakePath,
     internalApart: configuration.internalPort !== undefined,
-    checkpoint: durable.checkpoint,
+    log: durable.log,
+    watch: durable.watch,
+    ended: ended.signal,
+    evidence: { policies: keptBundles(durable.keep), salts: key.signer },
     keys: () => keysOf(receipts, crypto),
     readiness,
     limits: {

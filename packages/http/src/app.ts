@@ -2,8 +2,10 @@ import { Hono } from 'hono'
 import type { Credentials } from './auth/credentials.ts'
 import type { AppOptions, HealthOptions, InternalOptions, MetricsOptions } from './options.ts'
 import { type Resource, unknownPath, unsupportedPath } from './route.ts'
-import { checkpointResource } from './routes/log.ts'
+import { logProofResource } from './routes/log-proof.ts'
+import { logResources } from './routes/log.ts'
 import { evaluateResource } from './routes/evaluate.ts'
+import { evidenceResources } from './routes/evidence.ts'
 import { keysResource } from './routes/keys.ts'
 import { metricsResource } from './routes/metrics.ts'
 import { policyStatusResource } from './routes/policy-status.ts'
@@ -27,8 +29,10 @@ export function createApp(options: AppOptions): App {
     keysResource(options),
     evaluateResource(options),
     ...receiptResources(options),
+    ...evidenceResources(options),
     policyStatusResource(options),
-    checkpointResource(options),
+    ...logResources(options),
+    logProofResource(options),
     ...(options.internalApart === true ? [] : [wakeResource(options)]),
     unsupportedPath,
   ])

@@ -11,6 +11,7 @@ export interface ClosedObject {
   /** Undefined when absent; `null` is a wrong type, not an absence. */
   text(name: string): string | undefined
   number(name: string): number | undefined
+  flag(name: string): boolean | undefined
   object(name: string): JsonObject | undefined
   list(name: string): readonly Json[] | undefined
 }
@@ -52,6 +53,7 @@ export function closedObject(
   return {
     text: (name) => read(name, 'a string', isString),
     number: (name) => read(name, 'a number', isNumber),
+    flag: (name) => read(name, 'true or false', isFlag),
     object: (name) => read(name, 'an object', isObject),
     list: (name) => read(name, 'a list', isList),
   }
@@ -63,6 +65,10 @@ function isString(value: Json): value is string {
 
 function isNumber(value: Json): value is number {
   return typeof value === 'number'
+}
+
+function isFlag(value: Json): value is boolean {
+  return typeof value === 'boolean'
 }
 
 function isList(value: Json): value is readonly Json[] {

@@ -11,6 +11,7 @@ export type {
   AppOptions,
   Bind,
   Build,
+  EvidenceSource,
   Exposition,
   Finding,
   HealthOptions,

@@ -1,12 +1,18 @@
 import type {
+  Cancel,
   Clock,
   Crypto,
+  Digest,
   Kernel,
+  KernelSigner,
   KeyId,
+  Ledger,
   Random,
   ReceiptStore,
+  Tiles,
   Verdict,
 } from '@helm-ai-kernel/core'
+import type { KeptBundle } from '@helm-ai-kernel/core/evidence'
 import type { Reconciler } from '@helm-ai-kernel/core/reconcile'
 import type { Credentials } from './auth/credentials.ts'
 import type { EventCode } from './problem.ts'
@@ -15,6 +21,10 @@ import type { EventCode } from './problem.ts'
 export interface AppOptions {
   readonly kernel: Kernel
   readonly receipts: ReceiptStore
+  /** Tells that receipts became durable; without it, whoever waits for them looks once a second. */
+  readonly watch?: Ledger['watch']
+  /** Aborts when the server ends: answers that go on and on end then. */
+  readonly ended?: Cancel
   readonly crypto: Crypto
   readonly clock: Clock
   readonly random: Random
@@ -24,19 +34,28 @@ export interface AppOptions {
   readonly wakePath?: string
   /** Whether /internal is on a port of its own (`createInternalApp`), and not on this one. */
   readonly internalApart?: boolean
-  /** The newest published checkpoint, a signed note; undefined before the first. */
-  readonly checkpoint: () => Uint8Array | undefined
+  /** What is published of the ledger's log. */
+  readonly log: Tiles
+  /** What evidence packs have beside receipts and log; without it, none are made. */
+  readonly evidence?: EvidenceSource
   /** Every key that signed in this ledger, oldest first (design 4.4). */
   readonly keys: () => Promise<readonly KeyInfo[]>
   readonly readiness: () => Readiness
   readonly limits: Limits
   readonly bind: Bind
-  /** Whether the checkpoint is served without a key. */
+  /** Whether checkpoint and hash tiles are served without a key. */
   readonly logPublic: boolean
   /** What `/version` answers. */
   readonly build: Build
   /** Told of every answer, for logs and metrics. Must not throw. */
   readonly report: (event: HttpEvent) => void
+}
+
+export interface EvidenceSource {
+  /** A bundle as it was kept when it was installed; undefined when it was not. */
+  readonly policies: (policyHash: Digest) => Promise<KeptBundle | undefined>
+  /** Gives the salts of receipts that this key signed; without it, none are disclosed. */
+  readonly salts?: Pick<KernelSigner, 'keyId' | 'salt'>
 }
 
 /** What the health port is made of. */

@@ -5,7 +5,8 @@ import type { EventCode } from './problem.ts'
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array<ArrayBuffer> | null
+  /** A stream is sent piece by piece, and no longer counts as in flight. */
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null
   /** For logs and metrics. */
   readonly code?: EventCode
   readonly verdict?: Verdict

@@ -8,6 +8,8 @@ export interface Exchange {
   readonly request: Request
   /** Of the path's pattern, by name. */
   readonly params: Readonly<Record<string, string>>
+  /** As the answer has it, and what is logged of it. */
+  readonly correlationId: string
 }
 
 export type Answer = Reply | Refusal

@@ -12,7 +12,9 @@ import { problem, refusalOf } from './problem.ts'
 import { type Answer, type Exchange, type Resource, routeOf } from './route.ts'
 
 /** Answers one request to a resource. Never rejects. */
-export type Serve = (exchange: Exchange, resource: Resource) => Promise<Response>
+export type Serve = (asked: Asked, resource: Resource) => Promise<Response>
+
+export type Asked = Omit<Exchange, 'correlationId'>
 
 export type ServeOptions = Pick<
   AppOptions,
@@ -38,12 +40,12 @@ export function createServe(options: ServeOptions): Serve {
   const rate = createRate(limits.ratePerSecond, clock)
   const inFlight = createInFlight(limits.maxInFlight)
 
-  return async (exchange, resource) => {
-    const { request } = exchange
+  return async (asked, resource) => {
+    const { request } = asked
     const { method, url, headers } = request
     const begun = clock.monotonic()
     const correlationId = correlationIdOf(headers, random)
-    const answer = await attempt(exchange, resource)
+    const answer = await attempt({ ...asked, correlationId }, resource)
     const refusal = 'refused' in answer ? answer : undefined
     const reply =
       'refused' in answer ? problem(answer, new URL(url).pathname, correlationId) : answer

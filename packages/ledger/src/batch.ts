@@ -29,20 +29,24 @@ export interface Batch {
   /** The tree before it. */
   readonly before: Edge
   readonly receipts: readonly Stored[]
+  /** The leaf hash of each. */
+  readonly leaves: readonly Uint8Array[]
   readonly waiting: Waiting[]
   readonly parts: readonly Part[]
-  add(receipt: Stored): void
+  add(receipt: Stored, leaf: Uint8Array): void
 }
 
 export function createBatch(before: Edge): Batch {
   const receipts: Stored[] = []
+  const leaves: Uint8Array[] = []
   const parts: Part[] = []
   return {
     before,
     receipts,
+    leaves,
     waiting: [],
     parts,
-    add(receipt) {
+    add(receipt, leaf) {
       const { logIndex, entry } = receipt
       let part = parts.at(-1)
       if (part === undefined || logIndex % segmentEntries === 0) {
@@ -51,6 +55,7 @@ export function createBatch(before: Edge): Batch {
       }
       part.frames.append(logIndex, before.size, entry)
       receipts.push(receipt)
+      leaves.push(leaf)
     },
   }
 }

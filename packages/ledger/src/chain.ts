@@ -1,10 +1,15 @@
-import { type Crypto, KernelError, parseTimestamp, type Stored } from '@helm-ai-kernel/core'
+import {
+  type Crypto,
+  KernelError,
+  type LedgerState,
+  parseTimestamp,
+  type Stored,
+} from '@helm-ai-kernel/core'
 import {
   decodeEntry,
   openingDigest,
   receiptIdOf,
   scopeOfStatement,
-  type StateFold,
 } from '@helm-ai-kernel/core/receipt'
 
 /** An entry of the log as it was stored. Throws `RECEIPT_MALFORMED`. */
@@ -15,18 +20,17 @@ export function storedEntry(crypto: Crypto, logIndex: number, entry: Uint8Array)
 }
 
 /**
- * Moves the state on by the receipt, which must be the next of its scope and of the ledger. Signatures
- * are not checked: heads cover the bytes, and `verify` checks the rest. Throws `LEDGER_CORRUPT`.
+ * The receipt must be the next of its scope and of the ledger. Signatures are not checked: heads cover
+ * the bytes, and `verify` checks the rest. Throws `LEDGER_CORRUPT`.
  */
-export function follow(crypto: Crypto, state: StateFold, receipt: Stored): void {
+export function checkNext(crypto: Crypto, state: LedgerState, receipt: Stored): void {
   const broken = whyNotNext(crypto, state, receipt)
   if (broken !== undefined) {
     throw new KernelError('LEDGER_CORRUPT', `entry ${receipt.logIndex} ${broken}`)
   }
-  state.apply(receipt)
 }
 
-function whyNotNext(crypto: Crypto, state: StateFold, { statement }: Stored): string | undefined {
+function whyNotNext(crypto: Crypto, state: LedgerState, { statement }: Stored): string | undefined {
   const { identity } = state
   if (statement.ledger_id !== identity?.ledgerId) return `is of ledger ${statement.ledger_id}`
   const scope = scopeOfStatement(statement)

@@ -1,18 +1,8 @@
-import { isKernelError, KernelError, type ReasonCode } from '@helm-ai-kernel/core'
+import { isKernelError, KernelError, type LedgerCode, type LedgerFault } from '@helm-ai-kernel/core'
 import { isDiskError } from './read-file.ts'
 
-export type FaultCode = Extract<
-  ReasonCode,
-  'LEDGER_UNAVAILABLE' | 'LEDGER_FULL' | 'LEDGER_TRUNCATED' | 'LEDGER_CORRUPT' | 'LEDGER_MISSING'
->
-
-/** Why the ledger takes nothing new, for the operator. */
-export interface Fault {
-  readonly code: FaultCode
-  readonly detail: string
-  /** What to do. */
-  readonly fix: string
-}
+/** `LEDGER_ROLLED_BACK` needs somebody else's word: the files of one kernel do not say it. */
+type FaultCode = Exclude<LedgerCode, 'LEDGER_ROLLED_BACK'>
 
 const restore =
   'keep the data directory as evidence, then restore a whole copy that is at least as new; ' +
@@ -27,12 +17,12 @@ const fixes = {
     'mount the data directory that holds the ledger, or let HELM_LEDGER_INIT=auto begin a new one',
 } as const satisfies Record<FaultCode, string>
 
-export function faultOf(code: FaultCode, detail: string, fix: string = fixes[code]): Fault {
+export function faultOf(code: FaultCode, detail: string, fix: string = fixes[code]): LedgerFault {
   return Object.freeze({ code, detail, fix })
 }
 
 /** What an error of the disk, or of the guard before each batch, means for the ledger. */
-export function faultFrom(error: unknown): Fault {
+export function faultFrom(error: unknown): LedgerFault {
   const detail = messageOf(error)
   if (isFull(error)) return faultOf('LEDGER_FULL', `the disk is full: ${detail}`)
   if (isKernelError(error, 'LEDGER_LOCKED')) {
@@ -45,7 +35,7 @@ export function faultFrom(error: unknown): Fault {
   return faultOf('LEDGER_UNAVAILABLE', `the disk failed: ${detail}`)
 }
 
-export function errorOf({ code, detail, fix }: Fault, cause?: unknown): KernelError {
+export function errorOf({ code, detail, fix }: LedgerFault, cause?: unknown): KernelError {
   return new KernelError(code, `${detail}; ${fix}`, { cause })
 }
 

@@ -1,4 +1,5 @@
-export type { Fault, FaultCode } from './fault.ts'
-export { type Ledger, type LedgerOptions, openLedger } from './ledger.ts'
+export { openLedger } from './ledger.ts'
+export type { LedgerOptions } from './options.ts'
+export { type LedgerFiles, readLedger } from './files.ts'
 export { replaceFile, temporarySuffix } from './replace-file.ts'
 export { verifyLedger, type VerifyOptions } from './verify.ts'

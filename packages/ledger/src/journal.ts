@@ -1,15 +1,14 @@
 import { type Disk, type File, type Held, KernelError } from '@helm-ai-kernel/core'
+import { all } from './all.ts'
 import type { Batch, Part } from './batch.ts'
-import { listSegments, type LogEnd } from './read-log.ts'
-import { headerBytes, segmentPath, segmentUntil } from './segment.ts'
+import type { LogEnd } from './read-log.ts'
+import { headerBytes, listSegments, segmentPath, segmentUntil } from './segment.ts'
 import type { Tip } from './tip.ts'
 
 /** The end of the log on disk: the segment that is being written, and the tip. */
 export interface Journal {
   /** Whether it may be written to. */
   readonly ready: boolean
-  /** Log indices at which the segments with acknowledged entries begin, ascending. */
-  readonly segments: () => readonly number[]
   /**
    * Cuts away what was never acknowledged and makes the rest durable; then goes on in the last
    * segment or, after a failure, in a fresh one.
@@ -21,6 +20,8 @@ export interface Journal {
   write(batch: Batch, note: Uint8Array): Promise<void>
   /** Makes both durable. */
   sync(batch: Batch): Promise<void>
+  /** Removes the segments that begin before a log index: their entries are in tiles. */
+  retire(before: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -65,7 +66,14 @@ export function createJournal(
     // A process that was killed may have left whole entries that no sync has reached: those of one
     // batch, so in the last two segments at most.
     for (const [first, bytes] of [...durable].slice(-2)) {
-      const file = await disk.open(segmentPath(first), 'write')
+      let file: File
+      try {
+        file = await disk.open(segmentPath(first), 'write')
+      } catch (error) {
+        // Retired meanwhile: its entries are in tiles.
+        if (!durable.has(first)) continue
+        throw error
+      }
       open.push({ first, file, bytes })
       if ((await file.size()) > bytes) await file.truncate(bytes)
       await file.sync()
@@ -95,7 +103,6 @@ export function createJournal(
     get ready() {
       return ready
     },
-    segments: () => [...durable.keys()],
     async start(fresh) {
       await stop()
       await held.check()
@@ -118,14 +125,12 @@ export function createJournal(
       // Everything in them is durable: a close that fails changes nothing.
       await Promise.allSettled(full.map(({ file }) => file.close()))
     },
+    async retire(before) {
+      const retired = (await listSegments(disk)).filter((first) => first < before)
+      for (const first of retired) durable.delete(first)
+      await all(retired.map((first) => disk.remove(segmentPath(first))))
+    },
     stop,
-  }
-}
-
-/** Waits for all, also when one fails: nothing may be under way when the files are repaired. */
-async function all(work: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) {
-    if (result.status === 'rejected') throw result.reason
   }
 }
 

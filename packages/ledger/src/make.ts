@@ -2,7 +2,7 @@ import type { Crypto, Disk, LedgerIdentity, Random, Signer } from '@helm-ai-kern
 import { defaultOrigin, emptyRoot, signCheckpoint } from '@helm-ai-kernel/core/log'
 import { createIdentity, writeIdentity } from './identity.ts'
 import { readPublished, writePublished } from './published.ts'
-import { listSegments } from './read-log.ts'
+import { listSegments } from './segment.ts'
 import { createTip, readTip } from './tip.ts'
 
 /** Makes an empty ledger: a checkpoint and a tip of size 0, and last, when it is whole, its identity. */

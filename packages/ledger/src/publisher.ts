@@ -3,6 +3,7 @@ import type { Edge } from './batch.ts'
 import { createCancel } from './cancel.ts'
 import { messageOf } from './fault.ts'
 import type { Head } from './head.ts'
+import type { Notices } from './notices.ts'
 import type { Positions } from './positions.ts'
 import { writePublished } from './published.ts'
 
@@ -17,8 +18,10 @@ export interface PublisherOptions {
   readonly edge: () => Edge
   /** Signs the head of a tree. */
   readonly sign: (edge: Edge) => Uint8Array
+  /** Whether the key that signs heads is the log's: a kernel may be given another, and is then told. */
+  readonly isOwn: () => boolean
   readonly published: Head | undefined
-  readonly warn: (message: string) => void
+  readonly notices: Notices
 }
 
 /** Keeps the checkpoint file, and the file of positions, not far behind the log. */
@@ -32,8 +35,10 @@ export interface Publisher {
   readonly close: () => Promise<void>
 }
 
+const notice = 'checkpoint'
+
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { disk, held, clock, interval, positions, edge, sign, warn } = options
+  const { disk, held, clock, interval, positions, edge, sign, isOwn, notices } = options
   const closing = createCancel()
   let note = options.published?.note
   let size = options.published?.claim.size
@@ -47,7 +52,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     // Not over the checkpoint of somebody who took the lock.
     await held.check()
     const head = edge()
-    if (head.size !== size) {
+    if (head.size !== size && isOwn()) {
       const signed = sign(head)
       await writePublished(disk, signed)
       note = signed
@@ -66,8 +71,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     try {
       await publish()
       failed = false
+      notices.clear(notice)
     } catch (error) {
-      if (!failed) warn(`the checkpoint is not published: ${messageOf(error)}`)
+      notices.raise(notice, `the checkpoint is not published: ${messageOf(error)}`)
       failed = true
     }
   }

@@ -1,122 +1,108 @@
-import {
-  type Crypto,
-  decodeHex,
-  type Disk,
-  equalBytes,
-  isKernelError,
-  type LedgerIdentity,
-} from '@helm-ai-kernel/core'
-import { createRange, leafHash } from '@helm-ai-kernel/core/log'
-import { createState, type StateFold } from '@helm-ai-kernel/core/receipt'
+import { isKernelError, type LedgerFault, type LedgerIdentity } from '@helm-ai-kernel/core'
+import { createRange } from '@helm-ai-kernel/core/log'
 import type { Edge } from './batch.ts'
-import { follow, storedEntry } from './chain.ts'
-import type { Frame } from './frame.ts'
-import { type Fault, faultOf } from './fault.ts'
-import { type Head, isSigned } from './head.ts'
+import { checkNext, storedEntry } from './chain.ts'
+import { createFold, type Fold } from './fold.ts'
+import type { Head } from './head.ts'
+import { hashTiles } from './hash-tiles.ts'
+import { judge } from './judge.ts'
+import { findOverlap } from './overlap.ts'
+import { createPositions, type Positions } from './positions.ts'
 import { readPublished } from './published.ts'
-import { type LogEnd, readLog } from './read-log.ts'
+import { type LogEnd, type LogSource, readLog } from './read-log.ts'
 import { createRecent, type Recent } from './recent.ts'
+import { findStart } from './start.ts'
+import { type Snapshot, stateEntries } from './state-file.ts'
+import type { Stretch } from './tile-file.ts'
 import { readTip } from './tip.ts'
-import { createWindow, type Window } from './window.ts'
+import type { Tower } from './tower.ts'
 
 /** So many of the newest receipts, at least, are kept whole in memory: some 4 kB each. */
 const keptReceipts = 1024
 
 /** What the files of a ledger say. */
 export interface Recovered {
-  readonly state: StateFold
+  readonly fold: Fold
   readonly edge: Edge
-  readonly window: Window
+  readonly tower: Tower
+  readonly positions: Positions
   readonly recent: Recent
   readonly end: LogEnd
+  /** A state newer than the one in the file. */
+  readonly newer: Snapshot | undefined
   /** The slot of the tip to write next. */
   readonly tipSlot: number
   readonly published: Head | undefined
   /** Why nothing may be appended; the state is then that of the good beginning. */
-  readonly fault: Fault | undefined
+  readonly fault: LedgerFault | undefined
 }
 
-/** Reads a ledger and holds it against its tip and its checkpoint. Changes nothing. */
-export async function recover(
-  disk: Disk,
-  crypto: Crypto,
-  identity: LedgerIdentity,
-  logPublicKey: Uint8Array,
-): Promise<Recovered> {
+export interface Recovery {
+  readonly source: LogSource
+  readonly identity: LedgerIdentity
+  /** Of whoever opens it to write, and so alone; undefined for a reader beside the writer. */
+  readonly logPublicKey?: Uint8Array
+  readonly warn: (message: string) => void
+}
+
+/**
+ * Reads a ledger, from the kept state on where that is good, and holds it against its tip and its
+ * checkpoint. Changes nothing.
+ */
+export async function recover(options: Recovery): Promise<Recovered> {
+  const { source, identity, logPublicKey, warn } = options
+  const { disk, crypto } = source
   // Heads first: whatever they say was durable then, also when another process is writing.
   const tips = await readTip(disk)
   const published = await readPublished(disk)
-  const heads = [...tips, published].filter((head) => head !== undefined)
+  const sizes = new Set([...tips, published].map((head) => head?.claim.size))
 
-  const state = createState(identity)
-  const tree = createRange(crypto)
-  const window = createWindow()
+  const { kept, tower } = await findStart({ disk, crypto, identity, logPublicKey, warn })
+  const readFrom = tower.size
+  const fold = createFold(identity, kept)
+  const range = createRange(crypto, kept?.edge)
+  const positions = createPositions({ disk, crypto, kept })
   const recent = createRecent(keptReceipts)
   const roots = new Map<number, Uint8Array>()
-  const sizes = new Set(heads.map(({ claim }) => claim.size))
-  const keys = [logPublicKey]
+  let newer: Snapshot | undefined
   let broken: string | undefined
-  const noteRoot = () => {
-    if (sizes.has(tree.size)) roots.set(tree.size, tree.root())
-  }
   noteRoot()
-  const end = await readLog(disk, identity.ledgerId, (frame) => {
+
+  function noteRoot(): void {
+    if (sizes.has(range.size)) roots.set(range.size, range.root())
+  }
+
+  function take({ first, entries, leaves }: Stretch): void {
+    for (const [i, leaf] of leaves.entries()) {
+      const receipt = storedEntry(crypto, first + i, entries[i]?.slice() ?? new Uint8Array())
+      checkNext(crypto, fold.state, receipt)
+      fold.apply(receipt)
+      range.append(leaf)
+      noteRoot()
+      positions.add(receipt)
+      recent.add(receipt)
+      if (range.size % stateEntries !== 0) continue
+      newer = fold.snapshot(positions.digest())
+      positions.forget()
+    }
+  }
+
+  const end = await readLog(source, tower, (stretch) => {
     try {
-      if (broken === undefined) take(frame)
+      if (broken === undefined) take(stretch)
     } catch (error) {
       if (!isKernelError(error)) throw error
       broken = error.message
     }
   })
-
-  function take({ logIndex, entry }: Frame): void {
-    const receipt = storedEntry(crypto, logIndex, entry.slice())
-    follow(crypto, state, receipt)
-    tree.append(leafHash(crypto, entry))
-    noteRoot()
-    const { statement } = receipt
-    if (statement.kind === 'key') keys.push(decodeHex(statement.log_public_key, 32, 'log key'))
-    window.add(receipt)
-    recent.add(receipt)
+  if (end.flaw === undefined && logPublicKey !== undefined) {
+    broken ??= await findOverlap(source, tower, end)
   }
 
-  const isGood = (head: Head | undefined) =>
-    head !== undefined && isSigned(head, identity, keys, crypto)
-  const goodTips = tips.map((head) => (isGood(head) ? head : undefined))
-  const newest = (goodTips[1]?.claim.size ?? -1) > (goodTips[0]?.claim.size ?? -1) ? 1 : 0
-
-  function fault(): Fault | undefined {
-    if (published === undefined) return corrupt('ledger/checkpoint is missing or is no checkpoint')
-    if (!isGood(published)) return corrupt('ledger/checkpoint is not signed by this log’s key')
-    // One slot may be torn: it was being written when the power went.
-    if (goodTips[newest] === undefined) return corrupt('ledger/tip holds no head of this log')
-    if (end.flaw?.kind === 'corrupt') return corrupt(end.flaw.detail)
-    if (broken !== undefined) return corrupt(broken)
-    for (const head of [published, ...goodTips]) {
-      if (head === undefined) continue
-      const root = roots.get(head.claim.size)
-      if (root === undefined) return beyond(head, end)
-      if (!equalBytes(root, head.claim.root)) {
-        return corrupt(
-          `the first ${head.claim.size} entries are not those that ${head.path} covers`,
-        )
-      }
-    }
-    return undefined
-  }
-  const edge = { size: tree.size, hashes: tree.hashes() }
-  const tipSlot = 1 - newest
-  return { state, edge, window, recent, end, tipSlot, published, fault: fault() }
-}
-
-function corrupt(detail: string): Fault {
-  return faultOf('LEDGER_CORRUPT', detail)
-}
-
-function beyond({ path, claim }: Head, { size, flaw }: LogEnd): Fault {
-  return faultOf(
-    flaw?.damaged === true ? 'LEDGER_CORRUPT' : 'LEDGER_TRUNCATED',
-    `the log ends at ${size} entries, ${path} covers ${claim.size}` +
-      (flaw === undefined ? '' : `: ${flaw.detail}`),
-  )
+  const keys = [...(logPublicKey === undefined ? [] : [logPublicKey]), ...fold.logKeys()]
+  const tiles = hashTiles(disk, tower)
+  const log = { crypto, identity, keys, end, broken, roots, tiles, readFrom }
+  const { fault, tipSlot } = await judge({ tips, published }, log)
+  const edge = { size: range.size, hashes: range.hashes() }
+  return { fold, edge, tower, positions, recent, end, newer, tipSlot, published, fault }
 }

@@ -37,8 +37,9 @@ export function createSealer(crypto: Crypto, state: StateFold, edge: Edge): Seal
     if ('refused' in sealed) return sealed
     const receipt: Stored = Object.freeze({ ...sealed, logIndex: tree.size })
     ahead.apply(receipt)
-    tree.append(leafHash(crypto, receipt.entry))
-    batch.add(receipt)
+    const leaf = leafHash(crypto, receipt.entry)
+    tree.append(leaf)
+    batch.add(receipt, leaf)
     return receipt
   }
 

@@ -1,4 +1,4 @@
-import { decodeHex, encodeHex, encodeUtf8, equalBytes } from '@helm-ai-kernel/core'
+import { decodeHex, type Disk, encodeHex, encodeUtf8, equalBytes } from '@helm-ai-kernel/core'
 import { crc32c } from './crc32c.ts'
 import { type Frame, type NoFrame, readFrame } from './frame.ts'
 
@@ -10,15 +10,21 @@ export const headerBytes: number = crcAt + 4
 /** Segments begin at multiples of this, and where a writer went on after a failure. */
 export const segmentEntries = 256
 
-export const segmentFolder = 'ledger/wal'
+const segmentFolder = 'ledger/wal'
 
 export function segmentPath(first: number): string {
   return `${segmentFolder}/${String(first).padStart(16, '0')}`
 }
 
 /** Log index of a segment's first entry, from its file name; undefined for a file of another name. */
-export function segmentFirst(name: string): number | undefined {
+function segmentFirst(name: string): number | undefined {
   return /^\d{16}$/.test(name) ? Number(name) : undefined
+}
+
+/** Log indices at which segments begin, ascending. */
+export async function listSegments(disk: Disk): Promise<readonly number[]> {
+  const firsts = (await disk.list(segmentFolder)).map(segmentFirst)
+  return firsts.filter((first) => first !== undefined).sort((a, b) => a - b)
 }
 
 /** The log index at which a segment that begins at `first` is full. */

@@ -1,10 +1,4 @@
-import {
-  type Disk,
-  equalBytes,
-  isKernelError,
-  KernelError,
-  type LedgerIdentity,
-} from '@helm-ai-kernel/core'
+import { type Disk, equalBytes, isKernelError, type LedgerIdentity } from '@helm-ai-kernel/core'
 import {
   type AuditOptions,
   type AuditResult,
@@ -13,13 +7,14 @@ import {
   type HeldCheckpoint,
   verdictOf,
 } from '@helm-ai-kernel/core/receipt'
+import { identityOf } from './files.ts'
 import { readHead } from './head.ts'
-import { readIdentity } from './identity.ts'
-import { findTrace } from './make.ts'
 import { readPublished } from './published.ts'
 import { isDiskError } from './read-file.ts'
 import { type LogEnd, readLog } from './read-log.ts'
 import { readSlots } from './tip.ts'
+import { createTower } from './tower.ts'
+import { checkDerived } from './verify-files.ts'
 
 const maxAttempts = 16
 const none = new Uint8Array()
@@ -47,14 +42,6 @@ export async function verifyLedger(disk: Disk, options: VerifyOptions): Promise<
   }
 }
 
-async function identityOf(disk: Disk): Promise<LedgerIdentity> {
-  const identity = await readIdentity(disk)
-  if (identity !== undefined) return identity
-  const trace = await findTrace(disk)
-  if (trace !== undefined) throw new KernelError('LEDGER_CORRUPT', trace)
-  throw new KernelError('LEDGER_MISSING', 'there is no ledger here: give the data directory of one')
-}
-
 async function verifyNamed(
   disk: Disk,
   identity: LedgerIdentity,
@@ -66,13 +53,20 @@ async function verifyNamed(
   const own = [...tips, ...(published === undefined ? [] : [{ ...published, name: 'checkpoint' }])]
   const checkpoints: readonly HeldCheckpoint[] = [...own, ...(options.checkpoints ?? [])]
   const atLeast = Math.max(...own.map(({ name, note }) => readHead(name, note)?.claim.size ?? 0), 0)
+  const { crypto } = options
   const audit = createAudit({ ...options, identity, checkpoints })
-  const end = await readLog(disk, identity.ledgerId, ({ logIndex, entry }) => {
-    audit.add(entry)
-    options.progress?.(logIndex + 1, Math.max(atLeast, logIndex + 1))
+  const derived = await checkDerived(disk, crypto, identity)
+  const source = { disk, crypto, ledgerId: identity.ledgerId }
+  const end = await readLog(source, createTower(crypto), (stretch) => {
+    const { first, entries } = stretch
+    for (const [i, entry] of entries.entries()) {
+      audit.add(entry)
+      options.progress?.(first + i + 1, Math.max(atLeast, first + i + 1))
+    }
+    derived.add(stretch)
   })
   const result = audit.finish()
-  const checks = [checkFiles(end), ...result.checks]
+  const checks = [checkFiles(end), ...(await derived.finish()), ...result.checks]
   if (tips.length === 0) checks.push(failed('tip', 'ledger/tip holds no head'))
   if (published === undefined) {
     checks.push(failed('checkpoint', 'ledger/checkpoint is missing or is no checkpoint'))
@@ -97,9 +91,9 @@ async function readStillSlots(disk: Disk): Promise<readonly (Uint8Array | undefi
   return slots
 }
 
-function checkFiles({ size, segments, flaw }: LogEnd): Check {
+function checkFiles({ size, tiled, segments, flaw }: LogEnd): Check {
   const name = 'files'
-  const detail = `${size} entries in ${segments.length} segments`
+  const detail = `${size} entries in ${tiled} tiles and ${segments.length} segments`
   if (flaw === undefined) return { name, status: 'pass', detail }
   if (flaw.kind === 'corrupt' || flaw.damaged) return failed(name, flaw.detail)
   // What a writer has begun, now or when the power went, was never acknowledged.

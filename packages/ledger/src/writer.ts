@@ -3,13 +3,14 @@ import {
   type Crypto,
   type Draft,
   isKernelError,
+  type LedgerFault,
   type Seal,
   type Stored,
 } from '@helm-ai-kernel/core'
 import type { StateFold } from '@helm-ai-kernel/core/receipt'
 import type { Edge, Result } from './batch.ts'
 import { createCancel } from './cancel.ts'
-import { errorOf, type Fault, faultFrom, faultOf } from './fault.ts'
+import { errorOf, faultFrom, faultOf } from './fault.ts'
 import type { Journal } from './journal.ts'
 import { mayUseReserve, type Reserve } from './reserve.ts'
 import { createSealer, type SealedBatch } from './sealer.ts'
@@ -29,14 +30,14 @@ export interface WriterOptions {
   readonly reserve: Reserve
   readonly crypto: Crypto
   readonly clock: Clock
-  /** Of everything acknowledged; the writer moves it on. */
+  /** Of everything acknowledged; `accept` moves it on. */
   readonly state: StateFold
   /** The tree of everything acknowledged. */
   readonly edge: Edge
   /** Signs the head of a tree. */
   readonly sign: (edge: Edge) => Uint8Array
   /** Called with receipts that are durable, before whoever waits for them hears of it. */
-  readonly accept: (receipts: readonly Stored[]) => void
+  readonly accept: (receipts: readonly Stored[], leaves: readonly Uint8Array[]) => void
 }
 
 /** The one writer: groups, commits, and after a failure goes back to what was acknowledged. */
@@ -44,7 +45,9 @@ export interface Writer {
   readonly append: (drafts: readonly Draft[], seal: Seal) => Promise<readonly Result[]>
   /** The tree of everything acknowledged. */
   readonly edge: () => Edge
-  readonly fault: () => Fault | undefined
+  readonly fault: () => LedgerFault | undefined
+  /** Takes nothing more, for good: the log is not what it was. */
+  latch(fault: LedgerFault): void
   /** Resolves once the journal may be written to, or a fault says why not. */
   start(): Promise<void>
   /** Takes nothing more, and resolves when what was taken is done. */
@@ -55,8 +58,9 @@ export function createWriter(options: WriterOptions): Writer {
   const { journal, reserve, crypto, clock, state } = options
   const sealer = createSealer(crypto, state, options.edge)
   let { edge } = options
-  let fault: Fault | undefined
-  let isLost = false
+  let fault: LedgerFault | undefined
+  /** Why it writes nothing more, whatever happens. */
+  let latched: LedgerFault | undefined
   let isClosed = false
 
   let isRunning = false
@@ -78,7 +82,7 @@ export function createWriter(options: WriterOptions): Writer {
     })
   }
 
-  function refusal(drafts: readonly Draft[]): Fault | undefined {
+  function refusal(drafts: readonly Draft[]): LedgerFault | undefined {
     if (isClosed) return faultOf('LEDGER_UNAVAILABLE', 'the ledger is closed', 'open it again')
     if (fault?.code === 'LEDGER_FULL' && journal.ready && mayUseReserve(drafts)) return undefined
     return fault
@@ -128,17 +132,15 @@ export function createWriter(options: WriterOptions): Writer {
     return work
   }
 
-  function acknowledge({ after, receipts, waiting }: SealedBatch): void {
+  function acknowledge({ after, receipts, leaves, waiting }: SealedBatch): void {
     edge = after
-    for (const receipt of receipts) state.apply(receipt)
-    options.accept(receipts)
+    options.accept(receipts, leaves)
     for (const { results, resolve } of waiting) resolve(results)
   }
 
   async function fail(error: unknown, batch: SealedBatch | undefined): Promise<void> {
     const why = faultFrom(error)
-    fault = why
-    isLost = isKernelError(error, 'LEDGER_LOCKED')
+    note(error)
     const waiting = [...(batch?.waiting ?? []), ...sealer.reset(edge)]
     await journal.stop()
     // First cut, then say no: what is refused must not be found at the next start. Only if the cut
@@ -147,22 +149,28 @@ export function createWriter(options: WriterOptions): Writer {
     for (const { reject } of waiting) reject(errorOf(why, error))
   }
 
+  const isLatched = () => latched !== undefined
+
+  function note(error: unknown): void {
+    fault = latched ?? faultFrom(error)
+    if (isKernelError(error, 'LEDGER_LOCKED')) latched = fault
+  }
+
   /** One attempt to be whole again; when it fails the next is due after a pause. */
   async function repair(fresh = true): Promise<void> {
     repairDue = false
-    if (isLost) return
+    if (isLatched()) return
     try {
       if (!journal.ready) {
         if (fault?.code === 'LEDGER_FULL') await reserve.release()
         await journal.start(fresh)
       }
       await reserve.make()
-      fault = undefined
+      fault = latched
       pause = firstPause
     } catch (error) {
-      fault = faultFrom(error)
-      isLost = isKernelError(error, 'LEDGER_LOCKED')
-      if (!isLost && !repairAwaited) void repairLater()
+      note(error)
+      if (!isLatched() && !repairAwaited) void repairLater()
     }
   }
 
@@ -180,6 +188,9 @@ export function createWriter(options: WriterOptions): Writer {
     append,
     edge: () => edge,
     fault: () => fault,
+    latch(why) {
+      if (latched === undefined) fault = latched = why
+    },
     start: () => repair(false),
     async close() {
       isClosed = true

@@ -1,5 +1,4 @@
-import { Buffer } from 'node:buffer'
-import { isKernelError, KernelError, parseSeed } from '@helm-ai-kernel/core'
+import { isKernelError, KernelError } from '@helm-ai-kernel/core'
 import {
   encodeSignatures,
   inspect,
@@ -13,6 +12,7 @@ import { readFile, readIfThere, replaceFile } from '../files.ts'
 import type { Io } from '../io.ts'
 import { usage } from '../parse.ts'
 import { answer, table } from '../print.ts'
+import { readSeed } from '../seed-file.ts'
 
 const name = 'bundle sign'
 
@@ -45,11 +45,6 @@ export const bundleSign: Command = {
     const lines = table(Object.entries(document).map(([key, value]) => [key, `${value}`]))
     return answer(io, given, document, lines)
   },
-}
-
-async function readSeed(io: Io, path: string): Promise<Uint8Array> {
-  const text = Buffer.from(await readFile(io, path)).toString('latin1')
-  return parseSeed(text.replace(/\r?\n$/, ''), `the seed in ${path}`)
 }
 
 async function readList(io: Io, path: string): Promise<Signatures> {

@@ -1,13 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { resolve } from 'node:path'
-import {
-  canonicalBytes,
-  decodeJson,
-  isObject,
-  KernelError,
-  parsePublicKey,
-} from '@helm-ai-kernel/core'
-import { decodeEntry, isReceiptId, type ReceiptId, receiptIdOf } from '@helm-ai-kernel/core/receipt'
+import { parsePublicKey } from '@helm-ai-kernel/core'
+import type { ReceiptId } from '@helm-ai-kernel/core/receipt'
 import { nodeCrypto, nodeDisk } from '@helm-ai-kernel/host'
 import { verifyLedger } from '@helm-ai-kernel/ledger'
 import { answerChecks } from '../checks.ts'
@@ -15,6 +9,7 @@ import { type Command, valueOf } from '../command.ts'
 import { readFile } from '../files.ts'
 import type { Io } from '../io.ts'
 import { createProgress } from '../progress.ts'
+import { receiptIn } from '../receipt-file.ts'
 
 export const ledgerVerify: Command = {
   summary: 'verify the files of a ledger, also of one in use; exit code 1 when anything is wrong',
@@ -40,7 +35,9 @@ export const ledgerVerify: Command = {
     const verifying = verifyLedger(disk, { crypto: nodeCrypto, ...held, progress: tell })
     const { checks, counts, tree } = await verifying.finally(end)
     const size = `${tree.size} entries, root ${tree.root}`
-    return answerChecks(io, given, checks, { counts, tree }, [size])
+    const outcomes = counts.unresolved > 0 && checks.find((check) => check.name === 'outcomes')
+    const notes = outcomes ? [`warning: ${outcomes.detail}`, size] : [size]
+    return answerChecks(io, given, checks, { counts, tree }, notes)
   },
 }
 
@@ -50,23 +47,4 @@ async function readCheckpoints(io: Io, paths: readonly string[]) {
 
 async function readReceipts(io: Io, paths: readonly string[]): Promise<readonly ReceiptId[]> {
   return Promise.all(paths.map(async (path) => receiptIn(await readFile(io, path), path)))
-}
-
-/**
- * The id of a receipt as somebody may hold it: the entry itself, or the JSON in which a kernel gave it.
- * An entry counts for more than the id beside it. Throws `RECEIPT_MALFORMED`.
- */
-function receiptIn(bytes: Uint8Array, path: string): ReceiptId {
-  const code = 'RECEIPT_MALFORMED'
-  const json = decodeJson(bytes, { maxBytes: 1 << 20, code, what: path })
-  const held = isObject(json) ? json : {}
-  const entry = held['payload'] === undefined ? held['entry'] : held
-  if (entry !== undefined) {
-    const canonical = canonicalBytes(entry)
-    decodeEntry(canonical)
-    return receiptIdOf(nodeCrypto.sha256(canonical))
-  }
-  const id = held['receipt_id']
-  if (isReceiptId(id)) return id
-  throw new KernelError(code, `${path} has neither an entry nor a receipt_id`)
 }

@@ -1,1 +1,8 @@
-export {}
+export { buildPack, type KeptBundle, type PackInput } from './build.ts'
+export type { PackFacts } from './manifest.ts'
+export { maxPackBytes, maxReceipts, type Members } from './member.ts'
+export { readMembers } from './open-pack.ts'
+export type { Pause } from './pause.ts'
+export type { SaltOf } from './salts.ts'
+export type { PackTrust } from './pack-trust.ts'
+export { type PackResult, verifyPack, type VerifyPackOptions } from './verify.ts'

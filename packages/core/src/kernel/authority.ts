@@ -2,6 +2,7 @@ import type { Head } from '../bundle/head.ts'
 import { type UnverifiedBundle, verifyAgain } from '../bundle/verify.ts'
 import { KernelError, messageOf } from '../error.ts'
 import type { Crypto } from '../ports/crypto.ts'
+import type { Stored } from '../ports/receipt-store.ts'
 import type { RejectionBody } from '../receipt/statement.ts'
 import type { TrustRoot } from '../trust/root.ts'
 import { type Scope, scopeKey } from '../trust/scope.ts'
@@ -44,6 +45,12 @@ export interface Authority {
   trust(root: TrustRoot): Promise<void>
   /** Lets unsigned policy follow signed policy in the scope. Throws `POLICY_NOT_READY` or `LEDGER_…`. */
   forget(scope: Scope): Promise<void>
+  /**
+   * Ends the key that signs in favour of another, 32 bytes: the kernel of that key goes on, and this
+   * one records nothing more. Undefined when it had named that one before. Throws `KEY_INVALID`,
+   * `KEY_CHANGED` or `LEDGER_…`.
+   */
+  endKey(successor: Uint8Array): Promise<Stored | undefined>
 }
 
 export function createAuthority(
@@ -108,6 +115,7 @@ export function createAuthority(
       await recorder.record({ scope, body })
       await kept?.drop(scope)
     },
+    endKey: (successor) => recorder.end(successor),
   } satisfies Authority)
 
   async function restore(scope: Scope, maxAge: number): Promise<InstallResult | undefined> {

@@ -6,6 +6,7 @@ import { parseRequest, type Request, type RequestInput } from '../policy/request
 import type { Stored } from '../ports/receipt-store.ts'
 import { type DecisionCode, reasonCodes } from '../reason.ts'
 import { type Scope, scopeKey, scopeOf } from '../trust/scope.ts'
+import { createArgsKeeper } from './args-keeper.ts'
 import { type Authority, createAuthority } from './authority.ts'
 import { type Caller, embeddedCaller } from './caller.ts'
 import { createCells } from './cells.ts'
@@ -84,6 +85,7 @@ export function createKernel(options: KernelOptions): Kernel {
   const swaps = createSwaps(clock)
   const turns = createTurns(clock)
   const cells = createCells()
+  const keepArgs = createArgsKeeper(options)
   const authority = createAuthority(options, crypto, recorder, cells, swaps)
 
   return Object.freeze({
@@ -133,6 +135,7 @@ export function createKernel(options: KernelOptions): Kernel {
       isBehind(body, state) ? 'POLICY_BEHIND' : undefined,
     )
     if ('refused' in receipt) return undefined
+    await keepArgs(receipt, request, caller)
     return Object.freeze({ decision: ruling.decision, receipt, argsSalt: encodeHex(salt) })
   }
 

@@ -37,12 +37,14 @@ export interface KernelOptions {
   /** Ms; demands that bundles say when they were issued and expire at most so much later. */
   readonly maxLifetime?: number
   /**
-   * What to do when the ledger's newest key is not this signer's; a list: rotate from one of these
-   * keys alone. Default `refuse`.
+   * What to do when the ledger's newest key is not this signer's, and did not name it as its
+   * successor; a list: rotate from one of these keys alone. Default `refuse`.
    */
   readonly onKeyChange?: 'refuse' | 'rotate' | readonly KeyId[]
   /** Where the bundles that receipts name are kept. */
   readonly keep?: Keep
+  /** Where the arguments of requests are kept in clear; by default nowhere, receipts have hashes. */
+  readonly args?: Keep
   /** Told of what went wrong where no caller could be. Never a secret, never an argument. */
   readonly warn?: (message: string) => void
 }

@@ -7,28 +7,35 @@ import type {
   LedgerIdentity,
   LedgerState,
   Refused,
-  Sealed,
+  Seal,
   Stored,
 } from '../ports/receipt-store.ts'
 import { type Admit, sealDrafts } from '../receipt/seal.ts'
-import type { KeyBody } from '../receipt/statement.ts'
-import type { KeyId } from '../crypto/key-id.ts'
 import { systemScope } from '../trust/scope.ts'
 import type { KernelOptions } from './options.ts'
+import { beginning, ending, requireSigning } from './succession.ts'
 import { version } from './version.ts'
 
 /** Puts receipts into the store under the kernel's key. */
 export interface Recorder {
   /** Opens the ledger for this key: the first receipt of a key says that it began. */
   begin(): Promise<void>
-  /** Makes one receipt durable, or says why the ledger has moved on. Throws `LEDGER_…`. */
+  /**
+   * Makes one receipt durable, or says why the ledger has moved on. Throws `LEDGER_…`, or
+   * `KEY_CHANGED` when another key signs now.
+   */
   record(draft: Draft, admit?: Admit): Promise<Stored | Refused>
+  /**
+   * Ends this key in favour of another, 32 bytes; nothing is recorded under it any more. Undefined
+   * when it had named that one before. Throws `KEY_INVALID`, `KEY_CHANGED` or `LEDGER_…`.
+   */
+  end(successor: Uint8Array): Promise<Stored | undefined>
   /** Wall ms, never below the newest receipt's. */
   now(): number
 }
 
 export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder {
-  const { store, signer, clock, random } = options
+  const { store, signer, clock, random, onKeyChange } = options
   let own: LedgerIdentity | undefined
   let newest = 0
   let begun: Promise<void> | undefined
@@ -37,7 +44,21 @@ export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder
     begin,
     async record(draft, admit) {
       await begin()
-      return append(draft, admit)
+      return append(draft, (state, drafts) => {
+        requireSigning(state, signer)
+        return seal(state, drafts, admit)
+      })
+    },
+    async end(successor) {
+      const body = ending(signer, successor, crypto)
+      const { key, successor: named } = await store.state()
+      if (key === signer.keyId && named === body.subject_key_id) return undefined
+      await begin()
+      const receipt = await append({ scope: systemScope, body }, (state, drafts) => {
+        requireSigning(state, signer)
+        return seal(state, drafts)
+      })
+      return 'refused' in receipt ? undefined : receipt
     },
     now,
   }
@@ -55,29 +76,20 @@ export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder
   }
 
   async function open(): Promise<void> {
-    const { key, time } = await store.state()
-    newest = Math.max(newest, time)
-    if (key === signer.keyId) return
-    if (key !== undefined && !mayFollow(key, options.onKeyChange)) {
-      throw new KernelError(
-        'KEY_CHANGED',
-        `this ledger is signed by ${key}, the configured key is ${signer.keyId}: configure the old ` +
-          'key again, or name it in HELM_SIGNING_PREVIOUS_KEYS to change keys',
-      )
-    }
-    const body: KeyBody = {
-      kind: 'key',
-      event: 'began',
-      subject_key_id: signer.keyId,
-      public_key: encodeHex(signer.publicKey),
-      log_public_key: encodeHex(signer.log.publicKey),
-      endorsed: key === undefined,
-    }
-    await append({ scope: systemScope, body })
+    const state = await store.state()
+    newest = Math.max(newest, state.time)
+    const body = beginning(state, signer, onKeyChange)
+    if (body === undefined) return
+    await append({ scope: systemScope, body }, (locked) => {
+      // Another kernel with this key may have begun meanwhile, or the key before may have ended.
+      const first = beginning(locked, signer, onKeyChange)
+      if (first === undefined) return [{ refused: 'KEY_CHANGED' }]
+      return seal(locked, [{ scope: systemScope, body: first }])
+    })
   }
 
-  async function append(draft: Draft, admit?: Admit): Promise<Stored | Refused> {
-    const [result] = await store.append([draft], (state, drafts) => seal(state, drafts, admit))
+  async function append(draft: Draft, sealing: Seal): Promise<Stored | Refused> {
+    const [result] = await store.append([draft], sealing)
     if (result === undefined) {
       throw new KernelError('LEDGER_UNAVAILABLE', 'the ledger gave no answer for a receipt')
     }
@@ -85,11 +97,7 @@ export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder
     return result
   }
 
-  function seal(
-    state: LedgerState,
-    drafts: readonly Draft[],
-    admit?: Admit,
-  ): readonly (Sealed | Refused)[] {
+  function seal(state: LedgerState, drafts: readonly Draft[], admit?: Admit): ReturnType<Seal> {
     const identity = state.identity ?? (own ??= createIdentity())
     return sealDrafts(
       { crypto, signer, identity, kernel: version, now: clock.now() },
@@ -105,8 +113,4 @@ export function createRecorder(options: KernelOptions, crypto: Crypto): Recorder
       origin: defaultOrigin(crypto, signer.log.publicKey),
     }
   }
-}
-
-function mayFollow(before: KeyId, on: KernelOptions['onKeyChange'] = 'refuse'): boolean {
-  return typeof on === 'string' ? on === 'rotate' : on.includes(before)
 }

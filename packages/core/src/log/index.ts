@@ -8,7 +8,10 @@ export {
   parseOrigin,
   signCheckpoint,
 } from './checkpoint.ts'
-export { type OpenedNote, openNote, signNote } from './note.ts'
+export { checkContinuation, type HistoryCode } from './continuation.ts'
+export { fetchedTiles, type FetchPath } from './fetched-tiles.ts'
+export { type Head, openHead } from './head.ts'
+export { maxNoteBytes, type OpenedNote, openNote, signNote, type Verified } from './note.ts'
 export {
   type Consistency,
   type HashOf,
@@ -38,5 +41,20 @@ export {
   type TileReader,
 } from './tiled-proof.ts'
 export { type Range, createRange } from './range.ts'
+export { formatProof, parseProof, type TlogProof } from './tlog-proof.ts'
 export { emptyRoot, leafHash, nodeHash } from './tree.ts'
-export { type NoteVerifier, formatVerifierKey, parseVerifierKey } from './verifier-key.ts'
+export {
+  type AnyVerifier,
+  type Cosigner,
+  type NoteVerifier,
+  formatVerifierKey,
+  parseVerifierKey,
+} from './verifier-key.ts'
+export {
+  cosignerOf,
+  heldHead,
+  type Offer,
+  witness,
+  type Witness,
+  type Witnessed,
+} from './witness.ts'

@@ -7,3 +7,9 @@ export { lintRules, type LintWarning } from './lint.ts'
 export { parseRequest, type Request, type RequestInput } from './request.ts'
 export { requirePassed, runSelfTests, type SelfTestResult } from './self-test.ts'
 export type { EffectivePolicySnapshot } from './snapshot.ts'
+export {
+  decodeStoredArgs,
+  encodeStoredArgs,
+  type StoredArgs,
+  storedArgsName,
+} from './stored-args.ts'

@@ -28,6 +28,11 @@ export interface Ledger extends ReceiptStore, Tiles {
   health(): LedgerFault | undefined
   /** What an operator should know, and may wait: nothing is refused for it. */
   warnings(): readonly string[]
+  /**
+   * Receipt ids of the allowed calls without outcome that were open when this process opened the
+   * ledger, and still are: whoever made them may have ended before they did. Oldest first.
+   */
+  unresolved(): readonly string[] | Promise<readonly string[]>
   /** Calls `listener` after receipts became durable, whoever appended them, until the result is called. */
   watch(listener: () => void): () => void
   /** Publishes a checkpoint of everything acknowledged. */

@@ -14,6 +14,7 @@ import { openingDigest } from './seal.ts'
 import { createSignatureChecks } from './signatures.ts'
 import { createState, scopeOfStatement } from './state.ts'
 import type { Kind, Statement } from './statement.ts'
+import { checkOutcomes, createUnresolved } from './unresolved.ts'
 
 export interface AuditOptions {
   readonly crypto: Crypto
@@ -48,6 +49,8 @@ export interface AuditResult {
     readonly entries: number
     readonly scopes: number
     readonly kinds: Readonly<Partial<Record<Kind, number>>>
+    /** Allowed calls without an outcome (design 4.3); a process may have ended during them. */
+    readonly unresolved: number
   }
   /** What a checkpoint of all entries says: leaves, and the RFC 6962 root in base64. */
   readonly tree: { readonly size: number; readonly root: string }
@@ -69,6 +72,7 @@ export function createAudit(options: AuditOptions): Audit {
   const findings = createFindings()
   const state = createState(identity)
   const ring = createKeyRing(crypto)
+  const unresolved = createUnresolved()
   const range = createRange(crypto)
   const claims = readClaims(options.checkpoints ?? [])
   const roots = new Map<number, Uint8Array>()
@@ -118,6 +122,7 @@ export function createAudit(options: AuditOptions): Audit {
     fail('policy_order', policyViolation(before, statement))
     kinds[statement.kind] = (kinds[statement.kind] ?? 0) + 1
     state.apply({ receiptId, statement })
+    unresolved.apply({ receiptId, statement })
   }
 
   function finish(): AuditResult {
@@ -131,6 +136,7 @@ export function createAudit(options: AuditOptions): Audit {
     if (size > 0 && first?.from !== 0) {
       findings.fail('keys', 'log index 0: a ledger begins with the receipt of its first key')
     }
+    const open = unresolved.list()
     const checks: readonly Check[] = [
       findings.check('entries', `${size} entries, each in its one encoding`),
       findings.check('chain', `${state.scopes().length} scopes, each without a gap`),
@@ -145,11 +151,12 @@ export function createAudit(options: AuditOptions): Audit {
       ),
       ...checkHeads(crypto, claims, { origin, size, roots, keys: ring.keys }),
       checkReceipts(),
+      checkOutcomes(open),
     ]
     return Object.freeze({
       verdict: verdictOf(checks),
       checks,
-      counts: { entries: size, scopes: state.scopes().length, kinds },
+      counts: { entries: size, scopes: state.scopes().length, kinds, unresolved: open.length },
       tree: { size, root: encodeBase64(range.root()) },
     })
   }

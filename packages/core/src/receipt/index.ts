@@ -10,16 +10,17 @@ export {
 } from './entry.ts'
 export { type AuditVerdict, type Check, verdictOf } from './findings.ts'
 export type { HeldCheckpoint } from './held-checkpoint.ts'
-export { fits, page } from './query.ts'
 export { saltedHash } from './salted-hash.ts'
-export { type Admit, openingDigest, sealDrafts, type Sealing } from './seal.ts'
+export { openingDigest } from './seal.ts'
 export { createUnresolved, type Unresolved } from './unresolved.ts'
 export { createState, scopeOfStatement, type StateFields, type StateFold } from './state.ts'
 export type {
   ActivationBody,
   Body,
   DecisionBody,
+  KeyBegan,
   KeyBody,
+  KeyEnded,
   Kind,
   OutcomeBody,
   Statement,

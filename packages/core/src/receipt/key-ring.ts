@@ -5,7 +5,7 @@ import { sameScope, systemScope } from '../trust/scope.ts'
 import { type DecodedEntry, verifyEntry } from './entry.ts'
 import type { Check } from './findings.ts'
 import { scopeOfStatement } from './state.ts'
-import type { KeyBody } from './statement.ts'
+import type { KeyEnded } from './statement.ts'
 
 /** A key that signed a stretch of a ledger. */
 export interface LedgerKey {
@@ -30,7 +30,7 @@ export interface KeyRing {
 export function createKeyRing(crypto: Crypto): KeyRing {
   const keys: LedgerKey[] = []
   /** Whom the key that signs has named as its successor. */
-  let successor: KeyBody | undefined
+  let successor: KeyEnded | undefined
   return { keys, follow }
 
   function follow(entry: DecodedEntry, logIndex: number): string | undefined {
@@ -39,6 +39,10 @@ export function createKeyRing(crypto: Crypto): KeyRing {
     if (reserved !== sameScope(scopeOfStatement(statement), systemScope)) {
       return 'receipts of keys and trust, and no others, are in the scope helm/system'
     }
+    const key = keys.at(-1)
+    if (successor !== undefined && !(statement.kind === 'key' && statement.event === 'began')) {
+      return `follows the end of ${key?.keyId}`
+    }
     if (statement.kind !== 'key') return undefined
     const publicKey = decodeHex(statement.public_key, 32, 'public_key')
     if (keyIdOf(crypto, publicKey) !== statement.subject_key_id) {
@@ -46,8 +50,7 @@ export function createKeyRing(crypto: Crypto): KeyRing {
     }
     if (statement.event === 'ended') {
       // The key that ends signs this, and names the one that follows.
-      const current = keys.at(-1)
-      if (current === undefined || !verifyEntry(crypto, entry, current.publicKey)) {
+      if (key === undefined || !verifyEntry(crypto, entry, key.publicKey)) {
         return 'a key is ended by itself'
       }
       successor = statement
@@ -56,7 +59,7 @@ export function createKeyRing(crypto: Crypto): KeyRing {
     if (statement.key_id !== statement.subject_key_id || !verifyEntry(crypto, entry, publicKey)) {
       return `${statement.subject_key_id} did not sign its own beginning`
     }
-    const endorsed = isNamed(successor, statement)
+    const endorsed = successor?.public_key === statement.public_key
     if (statement.endorsed && !endorsed && keys.length > 0) {
       return `${statement.subject_key_id} says that the key before vouched for it, which it did not`
     }
@@ -65,10 +68,6 @@ export function createKeyRing(crypto: Crypto): KeyRing {
     keys.push({ keyId: statement.key_id, publicKey, logPublicKey, from: logIndex, endorsed })
     return undefined
   }
-}
-
-function isNamed(successor: KeyBody | undefined, key: KeyBody): boolean {
-  return successor?.public_key === key.public_key && successor.log_public_key === key.log_public_key
 }
 
 export function describeKeys(keys: readonly LedgerKey[]): string {

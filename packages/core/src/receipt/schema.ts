@@ -3,12 +3,10 @@ import { isObject, type Json } from '../bytes/json.ts'
 import { isTimestamp } from '../bytes/time.ts'
 import { KernelError } from '../error.ts'
 import { isKeyId } from '../crypto/key-id.ts'
+import { type Check, fits, type Members, object, type Shape, shapeOf, violation } from './shape.ts'
 import type { DecisionBody, Kind, Statement } from './statement.ts'
 
 // A table of predicates and not valibot: whoever verifies receipts in a browser loads this file.
-
-type Check = (value: Json) => boolean
-type Members = Readonly<Record<string, Check>>
 
 const matches =
   (form: RegExp): Check =>
@@ -30,11 +28,6 @@ const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value)
-const object =
-  (required: Members, optional: Members = {}): Check =>
-  (value) =>
-    isObject(value) && violation(value, required, optional) === undefined
-
 const bool: Check = (value) => typeof value === 'boolean'
 const positive: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1
 const hex32 = matches(/^[0-9a-f]{32}$/)
@@ -141,59 +134,51 @@ const bodies: Readonly<Record<Kind, readonly [required: Members, optional?: Memb
       event: oneOf('began', 'ended'),
       subject_key_id: isKeyId,
       public_key: hex64,
-      log_public_key: hex64,
+      log_public_key: orNull(hex64),
       endorsed: bool,
     },
   ],
   trust: [{ digest: isDigest, version: positive, key_ids: keyIds }],
 }
 
+const shapes: ReadonlyMap<string, Shape> = new Map(
+  Object.entries(bodies).map(([kind, [required, optional]]) => [
+    kind,
+    shapeOf({ ...head, ...required }, optional),
+  ]),
+)
+
 /** Narrows decoded JSON to a statement; every level is closed. Throws `RECEIPT_MALFORMED`. */
 export function parseStatement(value: Json): Statement {
   const kind = isObject(value) ? value['kind'] : undefined
-  if (!isObject(value) || typeof kind !== 'string' || !Object.hasOwn(bodies, kind)) {
+  const shape = typeof kind === 'string' ? shapes.get(kind) : undefined
+  if (!isObject(value) || typeof kind !== 'string' || shape === undefined) {
     throw new KernelError('RECEIPT_MALFORMED', 'a statement is an object of a known kind', {
       at: 'kind',
     })
   }
-  const [required, optional = {}] = bodies[kind as Kind]
-  const at = violation(value, { ...head, ...required }, optional)
-  if (at !== undefined) {
-    throw new KernelError('RECEIPT_MALFORMED', `a ${kind} receipt with a wrong member`, { at })
-  }
-  const statement = value as unknown as Statement
-  if (statement.kind === 'decision' && !hasWholePolicy(statement)) {
-    throw new KernelError(
-      'RECEIPT_MALFORMED',
-      'the policy members are null together or not at all',
-      {
-        at: 'policy_epoch',
-      },
-    )
-  }
-  return statement
+  const fitting = fits(value, shape) ? (value as unknown as Statement) : undefined
+  const at = fitting === undefined ? violation(value, shape) : contradiction(fitting)
+  if (fitting !== undefined && at === undefined) return fitting
+  throw new KernelError('RECEIPT_MALFORMED', `a ${kind} receipt with a wrong member`, {
+    ...(at !== undefined && { at }),
+  })
 }
 
+/** The member that does not go with another, where each is good by itself. */
+function contradiction(statement: Statement): string | undefined {
+  if (statement.kind === 'decision') return hasWholePolicy(statement) ? undefined : 'policy_epoch'
+  if (statement.kind !== 'key') return undefined
+  const { event, log_public_key } = statement
+  const endorsed: boolean = statement.endorsed
+  // Nobody but its holder can tell a successor's log key.
+  if ((event === 'ended') !== (log_public_key === null)) return 'log_public_key'
+  return event === 'began' || endorsed ? undefined : 'endorsed'
+}
+
+/** The policy members are null together or not at all. */
 function hasWholePolicy(decision: DecisionBody): boolean {
   const { policy_epoch, policy_hash, policy_signed, policy_verified_at } = decision
-  const nulls = [policy_epoch, policy_hash, policy_signed, policy_verified_at].map(
-    (member) => member === null,
-  )
-  return nulls.every((isNull) => isNull === nulls[0])
-}
-
-/** The first member that is missing, unknown or wrong. */
-function violation(value: Json, required: Members, optional: Members): string | undefined {
-  if (!isObject(value)) return ''
-  for (const [name, check] of Object.entries(required)) {
-    const member = Object.hasOwn(value, name) ? value[name] : undefined
-    if (member === undefined || !check(member)) return name
-  }
-  for (const name of Object.keys(value)) {
-    if (Object.hasOwn(required, name)) continue
-    const check = Object.hasOwn(optional, name) ? optional[name] : undefined
-    const member = value[name]
-    if (check === undefined || member === undefined || !check(member)) return name
-  }
-  return undefined
+  const isNull = policy_epoch === null
+  return [policy_hash, policy_signed, policy_verified_at].every((one) => (one === null) === isNull)
 }

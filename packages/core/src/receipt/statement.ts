@@ -145,9 +145,13 @@ export interface ToolBody {
   readonly digest: Digest
 }
 
-export interface KeyBody {
+/** Which key signs. `subject_key_id` and the keys are of the key that signs from here on. */
+export type KeyBody = KeyBegan | KeyEnded
+
+/** The first receipt of a key: signed by itself. */
+export interface KeyBegan {
   readonly kind: 'key'
-  readonly event: 'began' | 'ended'
+  readonly event: 'began'
   readonly subject_key_id: KeyId
   /** 64 hex. */
   readonly public_key: string
@@ -155,6 +159,18 @@ export interface KeyBody {
   readonly log_public_key: string
   /** Whether the key before vouched for this one; true for the first key of a ledger. */
   readonly endorsed: boolean
+}
+
+/** The last receipt of a key, which names its successor and so vouches for it (design 4.4). */
+export interface KeyEnded {
+  readonly kind: 'key'
+  readonly event: 'ended'
+  /** The successor. */
+  readonly subject_key_id: KeyId
+  readonly public_key: string
+  /** Only who has the successor's seed can tell: its own first receipt does. */
+  readonly log_public_key: null
+  readonly endorsed: true
 }
 
 export interface TrustBody {

@@ -1,8 +1,9 @@
 import type { Sealed } from '../ports/receipt-store.ts'
+import type { Check } from './findings.ts'
 import type { Surface } from './statement.ts'
 
 /** Surfaces on which the kernel itself sees how an allowed call ends, and says so in an outcome receipt. */
-const resolving: ReadonlySet<Surface> = new Set<Surface>(['proxy', 'mcp'])
+const resolving: readonly Surface[] = ['proxy', 'mcp']
 
 /** So many are remembered; of more, the newest. */
 const limit = 4096
@@ -27,11 +28,26 @@ export function createUnresolved(from: readonly string[] = []): Unresolved {
         return
       }
       if (statement.kind !== 'decision' || statement.verdict !== 'ALLOW') return
-      if (!resolving.has(statement.surface)) return
+      if (!resolving.includes(statement.surface)) return
       open.add(receiptId)
       const [oldest] = open
       if (open.size > limit && oldest !== undefined) open.delete(oldest)
     },
     list: () => [...open],
   }
+}
+
+/** So many are named; whoever wants the others lists the receipts. */
+const named = 3
+
+/** Passes whatever it finds: a process that ended during a call has not tampered with anything. */
+export function checkOutcomes(open: readonly string[]): Check {
+  const { length } = open
+  const first = open.slice(0, named).join(', ')
+  const detail =
+    length === 0
+      ? 'each allowed call of proxy and mcp has one'
+      : `allowed calls without outcome, perhaps cut off: ${length}` +
+        `${length < limit ? '' : ' or more'} (${first}${length > named ? ', …' : ''})`
+  return { name: 'outcomes', status: 'pass', detail }
 }

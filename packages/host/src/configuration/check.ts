@@ -1,4 +1,5 @@
-import { sameScope, systemScope } from '@helm-ai-kernel/core'
+import { isKernelError, sameScope, systemScope } from '@helm-ai-kernel/core'
+import { parseDatabaseUrl } from '@helm-ai-kernel/postgres'
 import type { Configuration } from './configuration.ts'
 
 /** What no single value can say: settings that do not go together. One sentence each. */
@@ -28,6 +29,10 @@ export function contradictions(
     ],
     ...samePorts(configuration),
     [
+      configuration.storageType === 'postgres' && configuration.databaseUrl === undefined,
+      'HELM_STORAGE_TYPE=postgres needs DATABASE_URL',
+    ],
+    [
       sameScope(
         {
           tenantId: configuration.runtimeTenantId,
@@ -55,7 +60,22 @@ export function contradictions(
         'set the mode to bearerToken, or unset the token',
     ],
   ]
-  return found.filter(([holds]) => holds).map(([, sentence]) => sentence)
+  return [
+    ...found.filter(([holds]) => holds).map(([, sentence]) => sentence),
+    ...badAddress(configuration),
+  ]
+}
+
+/** What is wrong with the address of the database, in words that repeat nothing of it. */
+function badAddress({ storageType, databaseUrl }: Configuration): readonly string[] {
+  if (storageType !== 'postgres' || databaseUrl === undefined) return []
+  try {
+    parseDatabaseUrl(databaseUrl)
+    return []
+  } catch (error) {
+    if (isKernelError(error)) return [error.message]
+    throw error
+  }
 }
 
 /** For each pair of listeners, whether both were given one port; 0 is another one for each. */

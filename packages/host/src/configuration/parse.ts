@@ -33,9 +33,7 @@ export function parseConfiguration(input: ConfigurationInput): ParsedConfigurati
     values[key] = standard
     if (given === undefined) continue
     const value = setting.kind.parse(given.text)
-    const refused = setting.refused?.[given.text]
     if (value === undefined) faults.push(badValue(setting, given))
-    else if (refused !== undefined) faults.push(`${given.name}=${given.text}: ${refused}`)
     else values[key] = value
     if (setting.ignored !== undefined && value !== standard) {
       warnings.push(`${given.name} has no effect: ${setting.ignored}`)

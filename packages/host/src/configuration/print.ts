@@ -32,11 +32,10 @@ function rowsOf(group: string): readonly PrintedRow[] {
   return Object.values<PrintedRow>(settings).filter((row) => row.group === group)
 }
 
-function aboutOf({ about, secret, ignored, refused }: PrintedRow): string {
+function aboutOf({ about, secret, ignored }: PrintedRow): string {
   const notes = [
     ...(secret === true ? ['secret'] : []),
     ...(ignored === undefined ? [] : ['not in this build yet']),
-    ...Object.keys(refused ?? {}).map((value) => `${value}: not in this build yet`),
   ]
   return notes.length === 0 ? about : `${about} (${notes.join('; ')})`
 }

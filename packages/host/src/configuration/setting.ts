@@ -32,8 +32,6 @@ export interface Row<T = unknown> {
   readonly about: string
   /** What this build does instead, when nothing in it honours the setting: a warning when it is set. */
   readonly ignored?: string
-  /** Values that are known but that this build cannot honour, and why: they stop the start. */
-  readonly refused?: Readonly<Record<string, string>>
 }
 
 /** A setting without a default may be absent, and only such a one. */

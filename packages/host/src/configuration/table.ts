@@ -24,7 +24,6 @@ import {
 } from './kind.ts'
 import type { Setting } from './setting.ts'
 
-const noPostgres = 'this build has no postgres ledger'
 const noProxy = 'this build has no model proxy: /v1 answers 404'
 const noMcp = 'this build has no MCP gateway: /mcp answers 404'
 
@@ -351,15 +350,14 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     kind: choice('sqlite', 'postgres'),
     default: 'sqlite',
     about: 'sqlite: the embedded ledger in the data directory. postgres: for several replicas',
-    refused: { postgres: noPostgres },
   },
   databaseUrl: {
     name: 'DATABASE_URL',
     group: 'Receipts and ledger',
     kind: text,
     secret: true,
-    about: 'Connection of the postgres ledger',
-    ignored: noPostgres,
+    about:
+      'Database of the postgres ledger: postgres://user:password@host/name?sslmode=verify-full',
   },
   ledgerInit: {
     name: 'HELM_LEDGER_INIT',
@@ -379,15 +377,14 @@ export const settings: { readonly [K in keyof Configuration]: Setting<Configurat
     group: 'Receipts and ledger',
     kind: bool,
     default: 'false',
-    about: 'Serves the checkpoint without a key',
+    about: 'Serves checkpoint and hash tiles without a key',
   },
   receiptArgs: {
     name: 'HELM_RECEIPT_ARGS',
     group: 'Receipts and ledger',
     kind: choice('hash', 'store'),
     default: 'hash',
-    about: 'What is kept of the arguments of a request',
-    refused: { store: 'this build stores no arguments, only their salted hash' },
+    about: 'What is kept of the arguments of a request. store: also the arguments, in clear',
   },
 
   enableOpenaiProxy: {

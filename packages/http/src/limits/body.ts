@@ -1,21 +1,31 @@
 import { decodeJson, type Json, KernelError } from '@helm-ai-kernel/core'
 
 const jsonType = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i
+const tarType = /^application\/x-tar$/i
 
 /**
  * Reads the body of a request as strict JSON, never holding more than `maxBytes` of it. Throws
  * `UNSUPPORTED_MEDIA_TYPE`, `TOO_LARGE` or `REQUEST_MALFORMED`.
  */
 export async function readJson(request: Request, maxBytes: number): Promise<Json> {
-  const { headers } = request
-  if (!jsonType.test(headers.get('content-type') ?? '')) {
-    throw new KernelError('UNSUPPORTED_MEDIA_TYPE', 'send Content-Type: application/json')
+  checkType(request, jsonType, 'application/json')
+  const bytes = await readBody(request, maxBytes)
+  return decodeJson(bytes, { maxBytes, code: 'REQUEST_MALFORMED', what: 'the request body' })
+}
+
+/** Reads the body of a request as a tar, of which nothing is known yet. Throws as `readJson`. */
+export async function readTar(request: Request, maxBytes: number): Promise<Uint8Array> {
+  checkType(request, tarType, 'application/x-tar')
+  return readBody(request, maxBytes)
+}
+
+function checkType({ headers }: Request, type: RegExp, name: string): void {
+  if (!type.test(headers.get('content-type') ?? '')) {
+    throw new KernelError('UNSUPPORTED_MEDIA_TYPE', `send Content-Type: ${name}`)
   }
   if ((headers.get('content-encoding') ?? 'identity') !== 'identity') {
     throw new KernelError('UNSUPPORTED_MEDIA_TYPE', 'send the body without a Content-Encoding')
   }
-  const bytes = await readBody(request, maxBytes)
-  return decodeJson(bytes, { maxBytes, code: 'REQUEST_MALFORMED', what: 'the request body' })
 }
 
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {

@@ -6,13 +6,14 @@ const overloaded: Refusal = {
   headers: { 'retry-after': '1' },
 }
 
+/** Runs work, or says why not. */
+export type InFlight = <T>(work: () => T | Promise<T>) => Promise<T | Refusal>
+
 /** Runs at most so many pieces of work at one moment, and refuses the rest at once. */
-export function createInFlight(
-  max: number,
-): <T>(work: () => T | Promise<T>) => Promise<T | Refusal> {
+export function createInFlight(max: number, refusal: Refusal = overloaded): InFlight {
   let running = 0
   return async (work) => {
-    if (running >= max) return overloaded
+    if (running >= max) return refusal
     running++
     try {
       return await work()

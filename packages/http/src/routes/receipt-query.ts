@@ -7,7 +7,7 @@ import {
   type Verdict,
 } from '@helm-ai-kernel/core'
 import type { Kind } from '@helm-ai-kernel/core/receipt'
-import { decodeCursor } from './cursor.ts'
+import type { Cursors } from './cursor.ts'
 
 /** What a list of receipts was asked for, and whether each comes with its entry. */
 export interface ListQuery extends ReceiptQuery {
@@ -17,7 +17,7 @@ export interface ListQuery extends ReceiptQuery {
 interface Parameter {
   readonly expected: string
   /** Undefined when the text is not what is expected. */
-  read(text: string): Partial<ListQuery> | undefined
+  read(text: string, cursors: Cursors): Partial<ListQuery> | undefined
 }
 
 const maxLimit = 1000
@@ -49,9 +49,9 @@ const parameters: ReadonlyMap<string, Parameter> = new Map(
       },
     },
     cursor: {
-      expected: 'the next_cursor of an answer',
-      read: (text) => {
-        const afterSeq = decodeCursor(text)
+      expected: 'the next_cursor of an answer to this credential',
+      read: (text, cursors) => {
+        const afterSeq = cursors.decode(text)
         return afterSeq === undefined ? undefined : { afterSeq }
       },
     },
@@ -72,12 +72,27 @@ const parameters: ReadonlyMap<string, Parameter> = new Map(
   }),
 )
 
+const tailParameters = new Map([...parameters].filter(([name]) => name !== 'limit'))
+
 /**
  * Reads the query of a list. A parameter that is unknown, given twice or malformed is refused: a
  * filter that nobody read would answer more than was asked for. Throws `REQUEST_MALFORMED`.
  */
-export function parseListQuery(url: URL, scope: Scope): ListQuery {
-  let query: ListQuery = { scope, limit: defaultLimit }
+export function parseListQuery(url: URL, scope: Scope, cursors: Cursors): ListQuery {
+  return parse(url, parameters, { scope, limit: defaultLimit }, cursors)
+}
+
+/** Reads the query of a tail, which has no limit; it gets `limit` receipts at a time. */
+export function parseTailQuery(url: URL, scope: Scope, limit: number, cursors: Cursors): ListQuery {
+  return parse(url, tailParameters, { scope, limit }, cursors)
+}
+
+function parse(
+  url: URL,
+  parameters: ReadonlyMap<string, Parameter>,
+  query: ListQuery,
+  cursors: Cursors,
+): ListQuery {
   const seen = new Set<string>()
   for (const [name, value] of url.searchParams) {
     const parameter = parameters.get(name)
@@ -86,7 +101,7 @@ export function parseListQuery(url: URL, scope: Scope): ListQuery {
     }
     if (seen.has(name)) refuse('give it once', name)
     seen.add(name)
-    const read = parameter.read(value)
+    const read = parameter.read(value, cursors)
     if (read === undefined) refuse(`must be ${parameter.expected}`, name)
     query = { ...query, ...read }
   }
