@@ -65,7 +65,9 @@ async function fill(folder: string, receipts: number): Promise<void> {
       return drafts
     })
     await Promise.all(calls.map((drafts) => ledger.append(drafts, seal)))
-    process.stderr.write(`making a ledger: ${made} of ${receipts}\r`)
+    if (made % 65_536 < perCall * callsAtOnce) {
+      process.stderr.write(`making a ledger: ${made} of ${receipts}\n`)
+    }
   }
   await ledger.close()
 }

@@ -1,5 +1,6 @@
-import { decodeHex, type LedgerIdentity, type Stored } from '@helm-ai-kernel/core'
+import { decodeHex, type LedgerIdentity } from '@helm-ai-kernel/core'
 import {
+  type Audited,
   createState,
   createUnresolved,
   type StateFold,
@@ -14,7 +15,7 @@ export interface Fold {
   logKeys(): readonly Uint8Array[]
   readonly unresolved: Unresolved
   /** Takes the next receipt of the log, which is known to follow. */
-  apply(receipt: Stored): void
+  apply(receipt: Audited): void
   /** All of it, as it is now. */
   snapshot(positions: string): Snapshot
 }

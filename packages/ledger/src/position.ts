@@ -1,5 +1,5 @@
-import { type Crypto, type Disk, type File, scopeKey, type Stored } from '@helm-ai-kernel/core'
-import { scopeOfStatement } from '@helm-ai-kernel/core/receipt'
+import { type Crypto, type Disk, type File, scopeKey } from '@helm-ai-kernel/core'
+import { type Audited, scopeOfStatement } from '@helm-ai-kernel/core/receipt'
 import { isDiskError } from './read-file.ts'
 import { setU64 } from './u64.ts'
 
@@ -27,7 +27,7 @@ export interface ScopeNumbers {
   /** Undefined when the scope has no receipt. */
   find(key: string): number | undefined
   /** The number of a receipt's scope; a new one when it is the first. */
-  of(receipt: Stored): number
+  of(receipt: Audited): number
 }
 
 export function createScopeNumbers(keys: readonly string[]): ScopeNumbers {
@@ -49,7 +49,7 @@ export function prefixOf(receiptId: string): readonly [number, number] {
   return [Number.parseInt(hex.slice(0, 8), 16), Number.parseInt(hex.slice(8, 16), 16)]
 }
 
-export function positionOf(scopes: ScopeNumbers, receipt: Stored): Position {
+export function positionOf(scopes: ScopeNumbers, receipt: Audited): Position {
   const { receiptId, statement } = receipt
   return { prefix: prefixOf(receiptId), scope: scopes.of(receipt), seq: statement.seq }
 }

@@ -1,11 +1,5 @@
-import {
-  type Crypto,
-  decodeHex,
-  type Disk,
-  encodeHex,
-  equalBytes,
-  type Stored,
-} from '@helm-ai-kernel/core'
+import { type Crypto, decodeHex, type Disk, encodeHex, equalBytes } from '@helm-ai-kernel/core'
+import type { Audited } from '@helm-ai-kernel/core/receipt'
 import { messageOf } from './fault.ts'
 import {
   blockBytes,
@@ -33,7 +27,7 @@ export interface Positions {
   readonly good: boolean
   readonly scopes: ScopeNumbers
   /** Takes the next receipt of the log. */
-  add(receipt: Stored): void
+  add(receipt: Audited): void
   /** Digest of all records, 64 hex; asked when there is a whole number of blocks of them. */
   digest(): string
   /** Leaves all but the newest records to the file, which `check` then looks at. */

@@ -1,17 +1,15 @@
 import { type Crypto, type Disk, encodeHex, type LedgerIdentity } from '@helm-ai-kernel/core'
-import { createRange } from '@helm-ai-kernel/core/log'
-import type { Check } from '@helm-ai-kernel/core/receipt'
-import { storedEntry } from './chain.ts'
+import { createRange, tileWidth } from '@helm-ai-kernel/core/log'
+import type { Audited, Check } from '@helm-ai-kernel/core/receipt'
 import { createFold } from './fold.ts'
 import { digestFile, positionsPath } from './position.ts'
 import { createPositions } from './positions.ts'
 import { isSameState, type KeptState, readState, statePath } from './state-file.ts'
-import type { Stretch } from './tile-file.ts'
 
 /** Checks of the files that are made of the log and could be made again. */
 export interface DerivedChecks {
-  /** Takes the next entries of the log. */
-  add(stretch: Stretch): void
+  /** Takes the next entry of the log, and its leaf hash; undefined when it could not be read. */
+  add(receipt: Audited | undefined, leaf?: Uint8Array): void
   finish(): Promise<readonly Check[]>
 }
 
@@ -37,22 +35,17 @@ export async function checkDerived(
   }
 
   return {
-    add({ first, entries, leaves }) {
-      if (problem !== undefined) return
-      for (const [i, leaf] of leaves.entries()) {
-        if (range.size === size) return
-        try {
-          const receipt = storedEntry(crypto, first + i, entries[i] ?? new Uint8Array())
-          fold.apply(receipt)
-          positions.add(receipt)
-        } catch {
-          // The audit tells which entry it is.
-          problem = 'is over entries that cannot be read'
-          return
-        }
-        range.append(leaf)
+    add(receipt, leaf) {
+      if (problem !== undefined || range.size === size) return
+      if (receipt === undefined || leaf === undefined) {
+        // The audit tells which entry it is.
+        problem = 'is over entries that cannot be read'
+        return
       }
-      positions.forget()
+      fold.apply(receipt)
+      positions.add(receipt)
+      range.append(leaf)
+      if (range.size % tileWidth === 0) positions.forget()
     },
     async finish() {
       if (kept === undefined && problem === undefined) {

@@ -21,7 +21,7 @@ const none = new Uint8Array()
 
 /** What else to hold the ledger against: heads and receipts that were kept outside, trusted keys. */
 export interface VerifyOptions extends Omit<AuditOptions, 'identity'> {
-  /** Told of each entry read, and of how many there are at least. */
+  /** Told of how many entries are verified, now and then, and of how many there are at least. */
   readonly progress?: (entries: number, atLeast: number) => void
 }
 
@@ -54,16 +54,18 @@ async function verifyNamed(
   const checkpoints: readonly HeldCheckpoint[] = [...own, ...(options.checkpoints ?? [])]
   const atLeast = Math.max(...own.map(({ name, note }) => readHead(name, note)?.claim.size ?? 0), 0)
   const { crypto } = options
-  const audit = createAudit({ ...options, identity, checkpoints })
+  const audit = createAudit({ parallel: true, ...options, identity, checkpoints })
   const derived = await checkDerived(disk, crypto, identity)
   const source = { disk, crypto, ledgerId: identity.ledgerId }
-  const end = await readLog(source, createTower(crypto), (stretch) => {
-    const { first, entries } = stretch
+  const end = await readLog(source, createTower(crypto), async ({ first, entries, leaves }) => {
     for (const [i, entry] of entries.entries()) {
-      audit.add(entry)
-      options.progress?.(first + i + 1, Math.max(atLeast, first + i + 1))
+      const leaf = leaves[i]
+      derived.add(audit.add(entry, leaf), leaf)
     }
-    derived.add(stretch)
+    // Every core is at work until here, and the next entries are read when it is done.
+    await audit.settled()
+    const done = first + entries.length
+    options.progress?.(done, Math.max(atLeast, done))
   })
   const result = audit.finish()
   const checks = [checkFiles(end), ...(await derived.finish()), ...result.checks]

@@ -3,7 +3,7 @@ import { isKernelError } from '../error.ts'
 import { createRange } from '../log/range.ts'
 import { leafHash } from '../log/tree.ts'
 import type { Crypto } from '../ports/crypto.ts'
-import type { LedgerIdentity, ScopeState } from '../ports/receipt-store.ts'
+import type { LedgerIdentity, ScopeState, Stored } from '../ports/receipt-store.ts'
 import { type Scope, scopeKey } from '../trust/scope.ts'
 import { type DecodedEntry, decodeEntry, type ReceiptId, receiptIdOf } from './entry.ts'
 import { type AuditVerdict, type Check, createFindings, verdictOf } from './findings.ts'
@@ -32,14 +32,20 @@ export interface AuditOptions {
 
 /** Verifies a ledger from its entries alone, in one pass. */
 export interface Audit {
-  /** Takes the next entry in log order. Never throws. */
-  add(entry: Uint8Array): void
+  /**
+   * Takes the next entry in log order, with its leaf hash where that is known, and gives what it says
+   * if it can be read. Never throws.
+   */
+  add(entry: Uint8Array, leaf?: Uint8Array): Audited | undefined
   /** Signatures that are being checked beside the event loop. */
   readonly pending: number
   /** Resolves when none is. Where there are any, it is waited for before `finish`. */
   settled(): Promise<void>
   finish(): AuditResult
 }
+
+/** An entry of the log as it was read; whether it is good is for `finish` to say. */
+export type Audited = Pick<Stored, 'receiptId' | 'statement' | 'logIndex'>
 
 /** Three-state checks (design 2.8); one that was not applicable fails nothing. */
 export interface AuditResult {
@@ -92,18 +98,18 @@ export function createAudit(options: AuditOptions): Audit {
     finish,
   }
 
-  function add(entry: Uint8Array): void {
+  function add(entry: Uint8Array, leaf = leafHash(crypto, entry)): Audited | undefined {
     const logIndex = range.size
     const receiptId = receiptIdOf(crypto.sha256(entry))
     wanted.delete(receiptId)
-    range.append(leafHash(crypto, entry))
+    range.append(leaf)
     rememberRoot()
     let decoded: DecodedEntry
     try {
       decoded = decodeEntry(entry)
     } catch (error) {
       findings.fail('entries', `log index ${logIndex}: ${reasonOf(error)}`)
-      return
+      return undefined
     }
     const { statement } = decoded
     const scope = scopeOfStatement(statement)
@@ -121,8 +127,10 @@ export function createAudit(options: AuditOptions): Audit {
     checkSignature(decoded, (problem) => fail('signatures', problem))
     fail('policy_order', policyViolation(before, statement))
     kinds[statement.kind] = (kinds[statement.kind] ?? 0) + 1
-    state.apply({ receiptId, statement })
-    unresolved.apply({ receiptId, statement })
+    const audited = { receiptId, statement, logIndex }
+    state.apply(audited)
+    unresolved.apply(audited)
+    return audited
   }
 
   function finish(): AuditResult {

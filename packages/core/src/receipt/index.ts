@@ -1,4 +1,10 @@
-export { type Audit, type AuditOptions, type AuditResult, createAudit } from './audit.ts'
+export {
+  type Audit,
+  type Audited,
+  type AuditOptions,
+  type AuditResult,
+  createAudit,
+} from './audit.ts'
 export {
   type DecodedEntry,
   decodeEntry,

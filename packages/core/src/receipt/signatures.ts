@@ -7,13 +7,28 @@ export interface SignatureChecks {
   readonly pending: number
   /** `fail` hears of a wrong one: at once, or from `settled`, in the order of the calls. */
   check(entry: DecodedEntry, publicKey: Uint8Array, fail: () => void): void
-  /** Resolves when all that were begun are known. */
+  /** Resolves when all that were begun are known; others may be begun meanwhile. */
   settled(): Promise<void>
 }
 
+interface Begun {
+  readonly holds: Promise<boolean>
+  readonly fail: () => void
+}
+
 export function createSignatureChecks(crypto: Crypto, parallel: boolean): SignatureChecks {
-  let begun: { readonly holds: Promise<boolean>; readonly fail: () => void }[] = []
+  let begun: Begun[] = []
   let pending = 0
+  let before = Promise.resolve()
+
+  async function tell(waiting: readonly Begun[], earlier: Promise<void>): Promise<void> {
+    await earlier
+    for (const { holds, fail } of waiting) {
+      if (!(await holds)) fail()
+      pending--
+    }
+  }
+
   return {
     get pending() {
       return pending
@@ -27,13 +42,10 @@ export function createSignatureChecks(crypto: Crypto, parallel: boolean): Signat
       pending++
       begun.push({ holds: crypto.verifyLater(publicKey, entry.signature, signed), fail })
     },
-    async settled() {
-      const waiting = begun
+    settled() {
+      before = tell(begun, before)
       begun = []
-      for (const { holds, fail } of waiting) {
-        if (!(await holds)) fail()
-        pending--
-      }
+      return before
     },
   }
 }
