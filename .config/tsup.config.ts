@@ -41,7 +41,7 @@ export default defineConfig([
   pack('packages/cel'),
   pack('packages/ledger'),
   pack('packages/sqlite'),
-  pack('packages/postgres'),
+  pack('packages/postgres', ['index.ts', 'database-url.ts']),
   pack('packages/http'),
   pack('packages/host', ['index.ts'], { platform: 'node' }),
   pack('packages/cli', ['index.ts'], { platform: 'node' }),

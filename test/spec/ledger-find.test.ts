@@ -176,6 +176,48 @@ describe('a filter', () => {
     expect(index.from).toBe(size - 500)
   })
 
+  it('answers without the index that is still being made, and with it from then on', async () => {
+    const index = fakeIndex(10_000)
+    let resolve: (index: FakeIndex) => void = () => undefined
+    const made = new Promise<FakeIndex>((done) => (resolve = done))
+    const ledger = await openOn(memoryDisk(files), { index: () => made })
+    const newest = await append(ledger, asking('newest'))
+    expect((await pageOf(ledger, { ...query, limit: 1000 })).receipts).toEqual(fitting(query))
+    expect(index.queries).toEqual([])
+    resolve(index)
+    await filled(index, size + 1)
+    const { receipts } = await ledger.find({ scope: acme, action: 'newest', limit: 5 })
+    expect(idsOf(receipts)).toEqual([newest.receiptId])
+    expect(index.queries).toHaveLength(1)
+  })
+
+  it('does without an index that cannot be made, and does not wait for one when it is closed', async () => {
+    const warnings: string[] = []
+    const warn = (message: string) => warnings.push(message)
+    const failing = await openOn(memoryDisk(files), {
+      index: () => Promise.reject(new Error('no WebAssembly here')),
+      warn,
+    })
+    await turn()
+    expect((await pageOf(failing, { ...query, limit: 1000 })).receipts).toEqual(fitting(query))
+    expect(warnings).toEqual([expect.stringContaining('no WebAssembly here')])
+
+    let closed = false
+    const waiting = await openOn(memoryDisk(files), {
+      index: (cancel) =>
+        new Promise((_, reject) => {
+          cancel.addEventListener('abort', () => {
+            closed = true
+            reject(new Error('closed'))
+          })
+        }),
+      warn,
+    })
+    await waiting.close()
+    expect(closed).toBe(true)
+    expect(warnings).toHaveLength(1)
+  })
+
   it('knows what was appended a moment ago', async () => {
     const index = fakeIndex(100)
     const ledger = await openOn(memoryDisk(files), { index })

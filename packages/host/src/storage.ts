@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import process from 'node:process'
 import {
+  type Cancel,
   type Keep,
   type KernelSigner,
   KernelError,
@@ -12,8 +13,7 @@ import {
   timestamp,
 } from '@helm-ai-kernel/core'
 import { openLedger } from '@helm-ai-kernel/ledger'
-import { openPostgres, parseDatabaseUrl } from '@helm-ai-kernel/postgres'
-import { createReceiptIndex, openSqlite } from '@helm-ai-kernel/sqlite'
+import { parseDatabaseUrl } from '@helm-ai-kernel/postgres/database-url'
 import { hostClock } from './clock.ts'
 import type { Configuration } from './configuration/index.ts'
 import { fileKeep } from './file-keep.ts'
@@ -30,6 +30,8 @@ export interface Storage {
 
 /** In the data directory of each replica: the newest checkpoint of the database that it has seen. */
 const rememberedPath = 'remembered/checkpoint'
+
+const indexDelay = 1000
 
 const host = { clock: hostClock, random: hostRandom, crypto: nodeCrypto }
 
@@ -54,7 +56,6 @@ async function openDirectory(
   warn: (message: string) => void,
 ): Promise<Storage> {
   const disk = nodeDisk(dataDir)
-  const index = await openIndex(warn)
   const ledger = await openLedger({
     ...host,
     disk,
@@ -63,20 +64,18 @@ async function openDirectory(
     log,
     ...(logOrigin !== undefined && { origin: logOrigin }),
     init: ledgerInit,
-    ...(index !== undefined && { index }),
+    index: openIndex,
     warn,
   })
   return { ledger, keep: fileKeep(disk) }
 }
 
-/** Without it filters are answered from the log, slower; that is no reason not to start. */
-async function openIndex(warn: (message: string) => void): Promise<ReceiptIndex | undefined> {
-  try {
-    return createReceiptIndex(await openSqlite())
-  } catch (error) {
-    warn(`receipts are searched without an index: ${messageOf(error)}`)
-    return undefined
-  }
+/** Not before the kernel is ready: a start has better to do, and filters are answered without it. */
+async function openIndex(cancel: Cancel): Promise<ReceiptIndex> {
+  await hostClock.sleep(indexDelay, cancel)
+  if (cancel.aborted) throw new KernelError('LEDGER_UNAVAILABLE', 'the ledger was closed')
+  const { createReceiptIndex, openSqlite } = await import('@helm-ai-kernel/sqlite')
+  return createReceiptIndex(await openSqlite())
 }
 
 /** Opens the ledger in a database, of which a new one is `identity`'s, where that is given. */
@@ -88,6 +87,7 @@ export async function openDatabase(
 ): Promise<Storage> {
   const { caFile } = parseDatabaseUrl(databaseUrl)
   const local = fileKeep(nodeDisk(dataDir))
+  const { openPostgres } = await import('@helm-ai-kernel/postgres')
   const ledger = await openPostgres({
     ...host,
     url: databaseUrl,

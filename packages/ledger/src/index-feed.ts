@@ -1,9 +1,12 @@
-import type { ReceiptIndex, ReceiptQuery, Stored } from '@helm-ai-kernel/core'
+import type { Cancel, ReceiptIndex, ReceiptQuery, Stored } from '@helm-ai-kernel/core'
 import { messageOf } from './fault.ts'
 import type { Notices } from './notices.ts'
+import type { MakeIndex } from './options.ts'
 
 export interface IndexFeedOptions {
-  readonly index: ReceiptIndex
+  readonly index: ReceiptIndex | MakeIndex
+  /** Aborts when the ledger is closed. */
+  readonly cancel: Cancel
   /** The window is filled with so many of the newest receipts. */
   readonly limit: number
   /** Entries in the log. */
@@ -32,18 +35,32 @@ const chunk = 32
 const notice = 'index'
 
 export function createIndexFeed(options: IndexFeedOptions): IndexFeed {
-  const { index, limit, size, read, turn, notices } = options
+  const { cancel, limit, size, read, turn, notices } = options
+  let index = typeof options.index === 'function' ? undefined : options.index
   let queue: Stored[] = []
   let isDraining = false
   let isUseless = false
   /** Counts the fillings: one that was begun before the index was emptied stops. */
   let filling = 0
-  let idle = fill()
+  let idle = Promise.resolve()
+  if (typeof options.index === 'function') void make(options.index)
+  else idle = fill()
+
+  async function make(makeIndex: MakeIndex): Promise<void> {
+    try {
+      index = await makeIndex(cancel)
+    } catch (error) {
+      isUseless = true
+      if (cancel.aborted) return
+      notices.raise(notice, `receipts are searched without an index: ${messageOf(error)}`)
+    }
+    if (!cancel.aborted) idle = fill()
+  }
 
   function give(receipts: readonly Stored[]): void {
     if (isUseless || receipts.length === 0) return
     try {
-      index.add(receipts)
+      index?.add(receipts)
     } catch (error) {
       isUseless = true
       notices.raise(notice, `receipts are searched without an index: ${messageOf(error)}`)
@@ -79,7 +96,7 @@ export function createIndexFeed(options: IndexFeedOptions): IndexFeed {
         if (filling !== own || isUseless) return
         give(receipts)
         // It holds as many as it ever will.
-        if (index.from !== begin) return
+        if (index?.from !== begin) return
       }
     } catch (error) {
       notices.raise(notice, `the index of receipts is not filled: ${messageOf(error)}`)
@@ -88,18 +105,19 @@ export function createIndexFeed(options: IndexFeedOptions): IndexFeed {
 
   return {
     add(receipts) {
-      if (isUseless) return
+      // The filling begins with the newest receipt there is then.
+      if (isUseless || index === undefined) return
       for (const receipt of receipts) queue.push(receipt)
       if (!isDraining) void drain()
     },
     from() {
       flush()
-      return isUseless || index.from === undefined ? undefined : Math.min(index.from, size())
+      return isUseless || index?.from === undefined ? undefined : Math.min(index.from, size())
     },
-    propose: (query) => index.propose(query),
+    propose: (query) => index?.propose(query) ?? [],
     distrust() {
       queue = []
-      index.clear()
+      index?.clear()
       idle = fill()
     },
     close() {

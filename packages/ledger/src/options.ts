@@ -1,4 +1,5 @@
 import type {
+  Cancel,
   Clock,
   Crypto,
   Disk,
@@ -8,6 +9,9 @@ import type {
   ReceiptIndex,
   Signer,
 } from '@helm-ai-kernel/core'
+
+/** Makes an index; `cancel` aborts when the ledger is closed, and whatever is made then is not used. */
+export type MakeIndex = (cancel: Cancel) => Promise<ReceiptIndex>
 
 export interface LedgerOptions {
   /** Rooted at the data directory. */
@@ -28,8 +32,11 @@ export interface LedgerOptions {
   readonly warn?: (message: string) => void
   /** Least time between two published checkpoints, ms; 1000 when absent. */
   readonly checkpointInterval?: number
-  /** Proposes receipts for filters; without it they are looked for in the log, up to a limit. */
-  readonly index?: ReceiptIndex
+  /**
+   * Proposes receipts for filters; until there is one they are looked for in the log, up to a limit. A
+   * function is called once the ledger is open, and nobody waits for it.
+   */
+  readonly index?: ReceiptIndex | MakeIndex
   /** The index is filled with so many of the newest receipts; 100,000 when absent. */
   readonly indexLimit?: number
 }

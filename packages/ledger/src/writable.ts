@@ -99,6 +99,7 @@ export async function writable(opened: Opened): Promise<Ledger> {
     options.index &&
     createIndexFeed({
       index: options.index,
+      cancel,
       limit: options.indexLimit ?? defaultIndexLimit,
       size: () => state.size,
       read,

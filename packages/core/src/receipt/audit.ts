@@ -3,10 +3,11 @@ import { isKernelError } from '../error.ts'
 import { createRange } from '../log/range.ts'
 import { leafHash } from '../log/tree.ts'
 import type { Crypto } from '../ports/crypto.ts'
-import type { LedgerIdentity, ScopeState, Stored } from '../ports/receipt-store.ts'
+import type { LedgerIdentity, ScopeState } from '../ports/receipt-store.ts'
 import { type Scope, scopeKey } from '../trust/scope.ts'
 import { type DecodedEntry, decodeEntry, type ReceiptId, receiptIdOf } from './entry.ts'
-import { type AuditVerdict, type Check, createFindings, verdictOf } from './findings.ts'
+import type { Audited, AuditResult } from './audit-result.ts'
+import { type Check, createFindings, verdictOf } from './findings.ts'
 import { checkHeads, type HeldCheckpoint, readClaims } from './held-checkpoint.ts'
 import { checkPinned, createKeyRing, describeKeys } from './key-ring.ts'
 import { policyViolation } from './policy-order.ts'
@@ -42,24 +43,6 @@ export interface Audit {
   /** Resolves when none is. Where there are any, it is waited for before `finish`. */
   settled(): Promise<void>
   finish(): AuditResult
-}
-
-/** An entry of the log as it was read; whether it is good is for `finish` to say. */
-export type Audited = Pick<Stored, 'receiptId' | 'statement' | 'logIndex'>
-
-/** Three-state checks (design 2.8); one that was not applicable fails nothing. */
-export interface AuditResult {
-  readonly verdict: AuditVerdict
-  readonly checks: readonly Check[]
-  readonly counts: {
-    readonly entries: number
-    readonly scopes: number
-    readonly kinds: Readonly<Partial<Record<Kind, number>>>
-    /** Allowed calls without an outcome (design 4.3); a process may have ended during them. */
-    readonly unresolved: number
-  }
-  /** What a checkpoint of all entries says: leaves, and the RFC 6962 root in base64. */
-  readonly tree: { readonly size: number; readonly root: string }
 }
 
 /**

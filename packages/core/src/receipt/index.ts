@@ -1,10 +1,5 @@
-export {
-  type Audit,
-  type Audited,
-  type AuditOptions,
-  type AuditResult,
-  createAudit,
-} from './audit.ts'
+export { type Audit, type AuditOptions, createAudit } from './audit.ts'
+export type { Audited, AuditResult } from './audit-result.ts'
 export {
   type DecodedEntry,
   decodeEntry,

@@ -1,5 +1,5 @@
 import { isKernelError, sameScope, systemScope } from '@helm-ai-kernel/core'
-import { parseDatabaseUrl } from '@helm-ai-kernel/postgres'
+import { parseDatabaseUrl } from '@helm-ai-kernel/postgres/database-url'
 import type { Configuration } from './configuration.ts'
 
 /** What no single value can say: settings that do not go together. One sentence each. */
