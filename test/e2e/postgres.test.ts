@@ -47,6 +47,15 @@ describe.skipIf(!hasPostgres)('the server on PostgreSQL', () => {
     expect(first.map(({ receipt_id: id }) => id).sort()).toEqual(
       decided.map(({ receipt_id: id }) => id).sort(),
     )
+    const env = { HELM_API_KEY: secrets.adminKey }
+    await vi.waitFor(
+      async () => {
+        const verified = await bench.run(['ledger', 'verify', '--url', one.api, '--json'], { env })
+        const { verdict, tree } = JSON.parse(verified.stdout) as Copied
+        expect([verdict, tree.size]).toEqual(['PASS', 42])
+      },
+      { timeout: 10_000 },
+    )
     const places = first.map(({ seq }) => Number(seq))
     expect(places).toEqual(places.map((_, i) => (places[0] ?? 0) + i))
   })

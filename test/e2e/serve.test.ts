@@ -366,7 +366,7 @@ describe('a start that cannot be', () => {
     [
       'several bad values at once',
       () => ({ HELM_PORT: 'x', HELM_STORAGE_TYPE: 'postgres' }),
-      ['2 settings are wrong', 'HELM_PORT must be', 'this build has no postgres ledger'],
+      ['2 settings are wrong', 'HELM_PORT must be', 'needs DATABASE_URL'],
     ],
   ])('says what to correct about %s, and ends with 2', async (_what, change, expected) => {
     const { code, stderr, stdout } = await runBin(['serve'], {

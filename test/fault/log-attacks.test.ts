@@ -486,6 +486,41 @@ describe('bad input', () => {
   })
 })
 
+describe('a kernel whose ledger is damaged', () => {
+  const wal = 'ledger/wal/0000000000000000'
+  const damages: Readonly<Record<string, (data: string) => Promise<void>>> = {
+    'one bit flipped': async (data) => {
+      const bytes = await fs.readFile(join(data, wal))
+      bytes[300] = (bytes[300] ?? 0) ^ 1
+      await fs.writeFile(join(data, wal), bytes)
+    },
+    'cut off': (data) => fs.truncate(join(data, wal), 2000),
+    'without its entries': (data) => fs.rm(join(data, wal)),
+    'without its name': (data) => fs.rm(join(data, 'ledger/origin')),
+  }
+  it.each(Object.entries(damages))(
+    '%s: shows nothing of it as if it were all',
+    async (what, harm) => {
+      const data = join(folder, what)
+      const env = { HELM_API_KEYS_FILE: join(folder, 'keys.json'), HELM_LOG_LEVEL: 'debug' }
+      const whole = await startServer(data, env)
+      for (let i = 0; i < 5; i++) await decide('decider', 'ours.action', whole)
+      await whole.close()
+      await harm(data)
+      const damaged = await startServer(data, env)
+      for (const route of all) {
+        const [path, init] = routes[route]
+        const who = route === 'entries' ? 'auditor' : 'reader'
+        const { status, type } = await ask(who, path.replace('ID', ours), init, damaged)
+        expect([route, status, type]).toEqual([route, 503, 'application/problem+json'])
+      }
+      const { reasons } = await damaged.readyz()
+      expect(reasons).toContainEqual(expect.objectContaining({ check: 'ledger' }))
+      await damaged.close()
+    },
+  )
+})
+
 describe('what was said', () => {
   it('has no secret, path or stack in it, and neither has the log', () => {
     const log = server.text() + open.text()

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nodeDisk } from '../../packages/host/src/node-disk.ts'
 import { audited, openOn } from '../support/ledger.ts'
+import { whyNoStrace } from '../support/strace.ts'
 
 // The same faults as disk-calls.test.ts injects through the Disk port, below Node: the kernel's system
 // calls fail one after another, as strace makes them (design 7: reliability).
@@ -101,9 +102,3 @@ describe.skipIf(missing !== undefined)('system calls that fail', () => {
     return new Set(statements.flatMap((one) => (one.kind === 'decision' ? [one.action] : [])))
   }
 })
-
-function whyNoStrace(): string | undefined {
-  const { status, error } = spawnSync('strace', ['-qq', '-o', '/dev/null', 'true'])
-  if (error !== undefined) return 'strace is not installed'
-  return status === 0 ? undefined : 'strace may not trace here'
-}

@@ -95,17 +95,13 @@ describe('a reader that never reads', () => {
       expect(response.status).toBe(503)
     })
     // Until more is written than the system's buffers take.
-    const { response, end } = await (async () => {
-      for (let at = 0; ; at += 500) {
-        await decide(500, at)
-        const one = await tail()
-        if (one.response.status === 200) return one
-        one.end()
-        expect(at).toBeLessThan(20_000)
-      }
-    })()
-    expect(response.status).toBe(200)
-    end()
+    for (let at = 0, status = 503; status !== 200; at += 500) {
+      expect(at).toBeLessThan(20_000)
+      await decide(500, at)
+      const { response, end } = await tail()
+      end()
+      status = response.status
+    }
   }, 120_000)
 })
 
@@ -113,17 +109,17 @@ describe('a connection that breaks over and over', () => {
   it('loses no receipt and repeats none, while others are recorded', async () => {
     const seqs: number[] = []
     let last = ''
-    let recording = true
+    const state = { recording: true }
     const recorded = (async () => {
       const ids: string[] = []
       for (let i = 0; i < 40; i++) {
         ids.push(...(await decide(10, i * 10)).map(({ receipt_id }) => receipt_id))
       }
-      recording = false
+      state.recording = false
       return new Set(ids)
     })()
     const seen: string[] = []
-    for (let round = 0; recording || seen.length < 400; round++) {
+    for (let round = 0; state.recording || seen.length < 400; round++) {
       const { response, end } = await tail(last === '' ? {} : { 'last-event-id': last })
       expect(response.status).toBe(200)
       const events: EventReader = eventsOf(response)
@@ -138,7 +134,7 @@ describe('a connection that breaks over and over', () => {
         }
         seqs.push(seq)
         seen.push(id)
-        if (!recording && seen.length === 400) break
+        if (!state.recording && seen.length === 400) break
       }
       end()
     }

@@ -262,6 +262,7 @@ describe('ledger witness', () => {
     ['a pause that is none', ['--every', 'soon'], /--every/],
     ['a witness’s key for the log', ['--log-key', vkey], /is a witness's, not a log's/],
     ['keys of two logs', ['--log-key', foreign], /keys are of two logs/],
+    ['its own seed to overwrite', ['--out', 'witness.key'], /witness\.key is the seed/],
   ])('is refused with %s', async (_, more, message) => {
     const own = more[0] === '--name' ? given.slice(0, 4) : given
     const { code, stderr } = await bench.run(['ledger', 'witness', ...own, ...state, ...more])

@@ -243,6 +243,23 @@ describe('POST /api/v1/evidence/export', () => {
     const answer = await bare.call('/api/v1/evidence/export', post('{}'))
     expect(answer.status).toBe(404)
   })
+
+  test('counts as being made until it is sent, or nobody reads on', async () => {
+    const { pack } = await filled()
+    const [first, second] = [await pack(), await pack()]
+    expect([first.status, second.status]).toEqual([200, 200])
+    const third = await pack()
+    expect(third.headers.get('retry-after')).toBe('5')
+    expect(await problemOf(third)).toMatchObject({ status: 503, code: 'OVERLOADED' })
+    const bytes = await bytesOf(first)
+    expect(Number(first.headers.get('content-length'))).toBe(bytes.length)
+    const fourth = await pack()
+    expect(fourth.status).toBe(200)
+    expect((await pack()).status).toBe(503)
+    await second.body?.cancel()
+    expect(await bytesOf(await pack())).toEqual(bytes)
+    await fourth.body?.cancel()
+  })
 })
 
 describe('POST /api/v1/evidence/verify', () => {

@@ -9,7 +9,8 @@ const remedies: Readonly<Record<string, string>> = {
   NOT_CANONICAL: 'a bundle is never edited: change the policy and run bundle build',
   SIGNATURE_INVALID: 'sign these bytes again with bundle sign, or give the key that signed them',
   SIGNATURE_MISSING: 'run bundle sign, or give the signature file with --sig',
-  KEY_UNTRUSTED: 'give the public key that signed with --key, or one more in the trust root',
+  KEY_UNTRUSTED:
+    'give the key that signed, with --key, or --log-key for a log, or one more in the trust root',
   SCOPE_MISMATCH: 'build the bundle for this scope with --scope, or ask about its own',
   RECEIPT_MALFORMED: 'give the entry as receipts show --json or the log serves it, unchanged',
   LOG_ROLLED_BACK: 'keep both checkpoints: they show together that the log was cut or put back',

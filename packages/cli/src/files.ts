@@ -1,15 +1,30 @@
+import { Buffer } from 'node:buffer'
+import { createReadStream } from 'node:fs'
 import fs from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { KernelError } from '@helm-ai-kernel/core'
 import type { Io } from './io.ts'
 
-/** The bytes of a file; `-` is stdin. Throws `FILE_UNUSABLE`. */
-export async function readFile(io: Io, path: string): Promise<Uint8Array> {
+/** More than any file that a command reads. */
+const maxFileBytes = 256 * 1024 * 1024
+
+/** The bytes of a file; `-` is stdin. Throws `FILE_UNUSABLE`, also for more than `maxBytes`. */
+export async function readFile(
+  io: Io,
+  path: string,
+  maxBytes: number = maxFileBytes,
+): Promise<Uint8Array> {
   if (path === '-') return io.readStdin()
-  return attempt(`${path} cannot be read`, async () => {
-    return new Uint8Array(await fs.readFile(resolve(io.cwd, path)))
+  const bytes = await attempt(`${path} cannot be read`, async () => {
+    const pieces: Uint8Array[] = []
+    // No further than one byte too many: it may be a device, or anything else without an end.
+    const stream = createReadStream(resolve(io.cwd, path), { end: maxBytes })
+    for await (const piece of stream) pieces.push(piece as Uint8Array)
+    return new Uint8Array(Buffer.concat(pieces))
   })
+  if (bytes.length <= maxBytes) return bytes
+  throw new KernelError('FILE_UNUSABLE', `${path} has more than ${maxBytes} bytes`)
 }
 
 /** The bytes of a file that need not be there. Throws `FILE_UNUSABLE`. */
@@ -23,8 +38,13 @@ export async function readIfThere(io: Io, path: string): Promise<Uint8Array | un
 }
 
 /** Puts a file in place, whole or not at all, and folders above it. Throws `FILE_UNUSABLE`. */
-export function replaceFile(io: Io, path: string, bytes: Uint8Array): Promise<void> {
-  return placeFile(io, path, bytes, fs.rename)
+export async function replaceFile(io: Io, path: string, bytes: Uint8Array): Promise<void> {
+  const there = await fs.lstat(resolve(io.cwd, path)).catch(() => undefined)
+  // Whoever may would else put a file where /dev/null was.
+  if (there !== undefined && !there.isFile() && !there.isSymbolicLink() && !there.isDirectory()) {
+    throw new KernelError('FILE_UNUSABLE', `${path} is no file: choose another name`)
+  }
+  await placeFile(io, path, bytes, fs.rename)
 }
 
 /** The same for a file that is not there yet; one that is, stays. */
@@ -52,7 +72,9 @@ async function placeFile(
   await attempt(`${path} cannot be written`, async () => {
     await fs.mkdir(dirname(full), { recursive: true })
     try {
-      await fs.writeFile(temporary, bytes, { flush: true })
+      // What is there is left from a process that was killed, or a link that somebody laid.
+      await fs.rm(temporary, { force: true })
+      await fs.writeFile(temporary, bytes, { flag: 'wx', flush: true })
       await place(temporary, full)
       await syncFolder(dirname(full))
     } finally {

@@ -33,6 +33,9 @@ export async function watchIn(
   if (keys === undefined) throw usage(name, '--log-key is missing: it says whose checkpoints count')
   const [keyFile, own, state] = [needed('key-file'), needed('name'), needed('state')]
   if (!nameForm.test(own)) throw usage(name, '--name is of A-Z a-z 0-9 . / _ - and has no space')
+  if ([state, valueOf(given, 'out')].some((path) => path === keyFile)) {
+    throw usage(name, `${keyFile} is the seed of the witness: give --state and --out other files`)
+  }
   const logKeys = keys.verifiers.map(({ publicKey }) => publicKey)
   const seed = await readSeed(io, keyFile)
   if (logKeys.some((key) => equalBytes(key, signer(seed, crypto).log.publicKey))) {

@@ -28,6 +28,7 @@ import { logRequests } from './request-log.ts'
 import type { Runtime } from './runtime.ts'
 import { loadSigningKey } from './signing-key.ts'
 import { checkOwnKeys, loadTrust, takesUnsigned } from './trust.ts'
+import { wholeLedger } from './whole-ledger.ts'
 
 /** A server that answers. */
 export interface Running {
@@ -67,7 +68,8 @@ export async function serve(
   checkOwnKeys(trust, key.signer)
   const credentials = await loadCredentials(configuration, scope, crypto)
   const durable = createDurableKernel(configuration, key, trust, scope, log)
-  const { kernel, receipts } = durable
+  const { kernel } = durable
+  const { receipts, log: published } = wholeLedger(durable)
 
   const draining = new AbortController()
   const ended = new AbortController()
@@ -118,7 +120,7 @@ export async function serve(
     policy: reconciler,
     wakePath: configuration.policyWakePath,
     internalApart: configuration.internalPort !== undefined,
-    log: durable.log,
+    log: published,
     watch: durable.watch,
     ended: ended.signal,
     evidence: { policies: keptBundles(durable.keep), salts: key.signer },

@@ -36,7 +36,10 @@ export function faultFrom(error: unknown): LedgerFault {
 }
 
 export function errorOf({ code, detail, fix }: LedgerFault, cause?: unknown): KernelError {
-  return new KernelError(code, `${detail}; ${fix}`, { cause })
+  // A ledger that is not there is no reason that a decision may name: it cannot be recorded, that is all.
+  return code === 'LEDGER_MISSING'
+    ? new KernelError('LEDGER_UNAVAILABLE', `${code}: ${detail}; ${fix}`, { cause })
+    : new KernelError(code, `${detail}; ${fix}`, { cause })
 }
 
 export function messageOf(error: unknown): string {

@@ -112,7 +112,7 @@ async function insertTip(client: Client, options: EstablishOptions): Promise<voi
       ON CONFLICT DO NOTHING RETURNING one`,
     parameters: [ledgerId, origin, checkpoint],
   })
-  if (rows.length > 0) {
+  if (rows.length > 0 && options.identity === undefined) {
     warn(`a new ledger was begun, ${origin}: it remembers no policy installed before`)
   }
 }

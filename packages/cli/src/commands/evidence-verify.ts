@@ -1,5 +1,5 @@
 import { parsePublicKey, scopeKey, trustKeys } from '@helm-ai-kernel/core'
-import { verifyPack } from '@helm-ai-kernel/core/evidence'
+import { maxPackBytes, verifyPack } from '@helm-ai-kernel/core/evidence'
 import { parseVerifierKey } from '@helm-ai-kernel/core/log'
 import { nodeCrypto } from '@helm-ai-kernel/host'
 import { answerChecks } from '../checks.ts'
@@ -57,7 +57,7 @@ export const evidenceVerify: Command = {
       ...logKeysIn(given),
       ...(policyKeys && { policyTrust: trustKeys(policyKeys, nodeCrypto) }),
     }
-    const { checks, facts } = await verifyPack(await readFile(io, path), trust)
+    const { checks, facts } = await verifyPack(await readFile(io, path, maxPackBytes), trust)
     if (facts === undefined) return answerChecks(io, given, checks)
     const { scope, from, to, treeSize, identity } = facts
     const pack = {

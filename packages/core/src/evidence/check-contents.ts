@@ -23,6 +23,10 @@ export async function checkContents(
   const { facts, members } = pack
   const { crypto } = trust
   const findings = createFindings()
+  const { ledgerId } = facts.identity
+  if (trust.ledgerId !== undefined && ledgerId !== trust.ledgerId) {
+    findings.fail('receipts', `they are of ledger ${ledgerId}, not of ${trust.ledgerId}`)
+  }
   const note = members.get(checkpointName) ?? new Uint8Array()
   const claim = readClaim(note)
   const entries = await readEntries(pack, claim, crypto, findings, pause)

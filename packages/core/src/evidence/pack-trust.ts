@@ -11,6 +11,8 @@ export interface PackTrust {
   readonly logKeys?: readonly Uint8Array[]
   /** What the log must be called; left out, as the manifest says. */
   readonly origin?: string
+  /** Which ledger the receipts must be of, where one key has several; left out, as the manifest says. */
+  readonly ledgerId?: string
   /** Heads of the log that the caller holds: the pack must be of exactly this tree. */
   readonly checkpoints?: readonly HeldCheckpoint[]
   /** Who may have signed the policies in it; left out, their signatures are not looked at. */

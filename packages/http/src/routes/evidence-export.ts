@@ -10,6 +10,7 @@ import { type Answer, type Resource, resource } from '../route.ts'
 import { createPause } from './evidence-pause.ts'
 import { keyReceiptsOf, receiptsOf } from './evidence-receipts.ts'
 import { type ExportRequest, parseExportRequest } from './evidence-request.ts'
+import { untilSent } from './until-sent.ts'
 
 const unpublished: Refusal = {
   refused: 'NOT_FOUND',
@@ -32,7 +33,7 @@ export function exportResource(
       access: 'read',
       async handle({ request }, credential) {
         const asked = parseExportRequest(await readJson(request, limits.maxBodyBytes))
-        return inFlight(() => answer(asked, credential))
+        return untilSent(inFlight, () => answer(asked, credential))
       },
     },
   })
