@@ -4,12 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nodeDisk } from '../../packages/host/src/node-disk.ts'
 import { audited, openOn } from '../support/ledger.ts'
 import { whyNoStrace } from '../support/strace.ts'
+import { buildProgram } from '../support/lives.ts'
 
 // The same faults as disk-calls.test.ts injects through the Disk port, below Node: the kernel's system
 // calls fail one after another, as strace makes them (design 7: reliability).
@@ -38,17 +37,10 @@ if (missing !== undefined) console.log(`failing system calls: skipped, ${missing
 
 describe.skipIf(missing !== undefined)('system calls that fail', () => {
   let folder: string
+  let program: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'helm-calls-'))
-    await build({
-      entryPoints: [fileURLToPath(new URL('../support/bounded-appender.ts', import.meta.url))],
-      outfile: join(folder, 'appender.mjs'),
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      conditions: ['@helm/source'],
-      external: ['vitest'],
-    })
+    program = await buildProgram('bounded-appender', folder)
   })
   afterAll(() => rm(folder, { recursive: true }))
 
@@ -79,7 +71,7 @@ describe.skipIf(missing !== undefined)('system calls that fail', () => {
 
   /** Runs the appender, of which one call fails, and gives what it said. */
   function appendUnder(injection: string, root: string): Promise<Life> {
-    const command = [process.execPath, join(folder, 'appender.mjs'), root, String(receipts)]
+    const command = [process.execPath, program, root, String(receipts)]
     const calls = join(folder, 'calls')
     const [call = ''] = injection.split(':')
     const tracing = ['-f', '--seccomp-bpf', '-qq', '-o', calls]

@@ -55,7 +55,9 @@ describe('a new ledger', () => {
     const ledger = await openOn(disk, { init: 'never' })
     expect(ledger.health()?.code).toBe('LEDGER_MISSING')
     expect(ledger.identity).toBeUndefined()
-    expect(await failure(ledger.append([began(key)], () => []))).toMatch(/^LEDGER_MISSING: .*mount/)
+    expect(await failure(ledger.append([began(key)], () => []))).toMatch(
+      /^LEDGER_UNAVAILABLE: LEDGER_MISSING: .*mount/,
+    )
     await ledger.close()
     expect(disk.files().size).toBe(0)
   })

@@ -58,6 +58,7 @@ export type {
   TrustMark,
 } from './ports/receipt-store.ts'
 export type { Caller } from './kernel/caller.ts'
+export { type Cancelling, createCancel } from './kernel/cancel.ts'
 export { type Guard, type GuardedCall, Refused } from './kernel/guard.ts'
 export type { Authority } from './kernel/authority.ts'
 export type { InstallOptions, SignatureInput } from './kernel/delivery.ts'

@@ -1,6 +1,5 @@
-import type { Clock, Disk, Held } from '@helm-ai-kernel/core'
+import { type Clock, createCancel, type Disk, type Held } from '@helm-ai-kernel/core'
 import type { Edge } from './batch.ts'
-import { createCancel } from './cancel.ts'
 import { messageOf } from './fault.ts'
 import type { Head } from './head.ts'
 import type { Notices } from './notices.ts'
@@ -80,15 +79,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   async function publishLater(): Promise<void> {
     awaited = true
-    await clock.sleep(Math.max(0, last + interval - clock.monotonic()), closing.cancel)
+    await clock.sleep(Math.max(0, last + interval - clock.monotonic()), closing)
     awaited = false
-    if (closing.cancel.aborted) return
+    if (closing.aborted) return
     await publishOrWarn()
     if (failed) touch()
   }
 
   function touch(): void {
-    if (!awaited && !closing.cancel.aborted) void publishLater()
+    if (!awaited && !closing.aborted) void publishLater()
   }
 
   return {

@@ -1,7 +1,13 @@
-import { type Clock, equalBytes, type Held, isKernelError, KernelError } from '@helm-ai-kernel/core'
+import {
+  type Clock,
+  createCancel,
+  equalBytes,
+  type Held,
+  isKernelError,
+  KernelError,
+} from '@helm-ai-kernel/core'
 import { encodeEntries, leafHash, tileWidth } from '@helm-ai-kernel/core/log'
 import { all } from './all.ts'
-import { createCancel } from './cancel.ts'
 import { messageOf } from './fault.ts'
 import type { Notices } from './notices.ts'
 import { readSegments } from './reader.ts'
@@ -105,7 +111,7 @@ export function createTiler(options: TilerOptions, blocks: number): Tiler {
     isRunning = true
     let pause = firstPause
     await options.tiled(removed * tileWidth)
-    while (due() > 0 && !closing.cancel.aborted) {
+    while (due() > 0 && !closing.aborted) {
       try {
         await step()
         notices.clear(notice)
@@ -116,7 +122,7 @@ export function createTiler(options: TilerOptions, blocks: number): Tiler {
           break
         }
         notices.raise(notice, `full segments are kept, for no tiles are made: ${messageOf(error)}`)
-        await clock.sleep(pause, closing.cancel)
+        await clock.sleep(pause, closing)
         pause = Math.min(pause * 2, longestPause)
       }
     }
@@ -125,7 +131,7 @@ export function createTiler(options: TilerOptions, blocks: number): Tiler {
 
   return {
     wake() {
-      if (!isRunning && due() > 0 && !closing.cancel.aborted) idle = run()
+      if (!isRunning && due() > 0 && !closing.aborted) idle = run()
     },
     async close() {
       closing.abort()

@@ -1,4 +1,6 @@
 import {
+  type Cancel,
+  createCancel,
   equalBytes,
   type Held,
   type Ledger,
@@ -7,7 +9,6 @@ import {
 } from '@helm-ai-kernel/core'
 import { createRange, signCheckpoint } from '@helm-ai-kernel/core/log'
 import type { Edge } from './batch.ts'
-import { createCancel } from './cancel.ts'
 import { faultOf } from './fault.ts'
 import { createIndexFeed, type IndexFeed } from './index-feed.ts'
 import { createJournal } from './journal.ts'
@@ -47,7 +48,7 @@ export async function writable(opened: Opened): Promise<Ledger> {
   const { fold, tower, positions, recent, end, published } = recovered
   const { state } = fold
   const closing = createCancel()
-  const { cancel } = closing
+  const cancel: Cancel = closing
   const turn = () => clock.sleep(0)
 
   const sign = (tree: Edge) => {

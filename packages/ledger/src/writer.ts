@@ -1,5 +1,6 @@
 import {
   type Clock,
+  createCancel,
   type Crypto,
   type Draft,
   isKernelError,
@@ -9,7 +10,6 @@ import {
 } from '@helm-ai-kernel/core'
 import type { StateFold } from '@helm-ai-kernel/core/receipt'
 import type { Edge, Result } from './batch.ts'
-import { createCancel } from './cancel.ts'
 import { errorOf, faultFrom, faultOf } from './fault.ts'
 import type { Journal } from './journal.ts'
 import { mayUseReserve, type Reserve } from './reserve.ts'
@@ -176,7 +176,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function repairLater(): Promise<void> {
     repairAwaited = true
-    await clock.sleep(pause, closing.cancel)
+    await clock.sleep(pause, closing)
     repairAwaited = false
     pause = Math.min(pause * 2, longestPause)
     if (isClosed) return

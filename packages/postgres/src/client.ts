@@ -1,6 +1,5 @@
-import { type Clock, KernelError } from '@helm-ai-kernel/core'
+import { type Clock, createCancel, KernelError } from '@helm-ai-kernel/core'
 import postgres from 'postgres'
-import { createCancel } from './cancel.ts'
 import type { Database } from './database-url.ts'
 import { tlsOptions } from './tls.ts'
 
@@ -135,7 +134,7 @@ function createClient({ database, ca, clock, warn }: ClientOptions): Client {
     if (lost) return none()
     const answers = Promise.allSettled(statements.map(execute))
     const done = createCancel()
-    const late = clock.sleep(deadline, done.cancel).then(() => undefined)
+    const late = clock.sleep(deadline, done).then(() => undefined)
     const outcomes = await Promise.race([answers, late])
     done.abort()
     if (outcomes !== undefined) return outcomes

@@ -1,6 +1,5 @@
-import { type Clock, KernelError, type LedgerFault } from '@helm-ai-kernel/core'
+import { type Clock, createCancel, KernelError, type LedgerFault } from '@helm-ai-kernel/core'
 import type { Batch } from './batch.ts'
-import { createCancel } from './cancel.ts'
 import type { Client } from './client.ts'
 import { closed, errorOf, faultFrom, faultOf, isLatched } from './fault.ts'
 
@@ -62,7 +61,7 @@ export function createLink(options: LinkOptions): Link {
     client = made
     fault = undefined
     pause = firstPause
-    if (closing.cancel.aborted) await made.close()
+    if (closing.aborted) await made.close()
     options.onReady()
   }
 
@@ -96,8 +95,8 @@ export function createLink(options: LinkOptions): Link {
   async function tryOn(firstWait: number): Promise<void> {
     isTrying = true
     for (let wait = firstWait; client === undefined;) {
-      await clock.sleep(wait, closing.cancel)
-      if (closing.cancel.aborted || (fault !== undefined && isLatched(fault))) break
+      await clock.sleep(wait, closing)
+      if (closing.aborted || (fault !== undefined && isLatched(fault))) break
       try {
         await attempt()
       } catch (error) {
@@ -110,7 +109,7 @@ export function createLink(options: LinkOptions): Link {
   }
 
   async function rejectLater(batch: Batch): Promise<void> {
-    await clock.sleep(patienceMs, closing.cancel)
+    await clock.sleep(patienceMs, closing)
     const detail =
       'the connection was lost while a receipt was committed, and it is not known whether it was'
     rejectAll(batch, errorOf(faultOf('LEDGER_UNAVAILABLE', detail)))

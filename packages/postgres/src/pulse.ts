@@ -1,5 +1,4 @@
-import type { Clock } from '@helm-ai-kernel/core'
-import { createCancel } from './cancel.ts'
+import { type Clock, createCancel } from '@helm-ai-kernel/core'
 import type { Client } from './client.ts'
 import type { Schema } from './schema.ts'
 
@@ -43,19 +42,19 @@ export function createPulse({ clock, schema, connect, look }: PulseOptions): Pul
   }
 
   async function beat(): Promise<void> {
-    while (!closing.cancel.aborted) {
+    while (!closing.aborted) {
       // Made first: what is told while the database is looked at ends the next sleep.
       next = createCancel()
       const stop = (): void => next.abort()
-      closing.cancel.addEventListener('abort', stop)
+      closing.addEventListener('abort', stop)
       try {
         await listen()
         announce(await look())
       } catch {
         // `look` has told whom it concerns; the next beat tries again.
       }
-      await clock.sleep(everyMs, next.cancel)
-      closing.cancel.removeEventListener('abort', stop)
+      await clock.sleep(everyMs, next)
+      closing.removeEventListener('abort', stop)
     }
   }
 
@@ -66,7 +65,7 @@ export function createPulse({ clock, schema, connect, look }: PulseOptions): Pul
     try {
       made.onNotify(() => next.abort())
       await made.run({ text: `LISTEN ${schema.channel}` })
-      if (!closing.cancel.aborted) client = made
+      if (!closing.aborted) client = made
     } finally {
       if (client !== made) await made.close()
     }

@@ -1,6 +1,13 @@
-import type { Clock, Crypto, Draft, LedgerFault, Seal, KeyId } from '@helm-ai-kernel/core'
+import {
+  type Clock,
+  createCancel,
+  type Crypto,
+  type Draft,
+  type KeyId,
+  type LedgerFault,
+  type Seal,
+} from '@helm-ai-kernel/core'
 import { type Batch, type Call, type Result, scopesOf, sealBatch } from './batch.ts'
-import { createCancel } from './cancel.ts'
 import type { Client } from './client.ts'
 import { closed, errorOf, faultFrom } from './fault.ts'
 import { createLink } from './link.ts'
@@ -160,7 +167,7 @@ export function createWriter(options: WriterOptions): Writer {
   async function publishLater(): Promise<void> {
     if (isPublishAwaited || isClosed) return
     isPublishAwaited = true
-    await clock.sleep(Math.max(0, publishedAt + interval - clock.monotonic()), closing.cancel)
+    await clock.sleep(Math.max(0, publishedAt + interval - clock.monotonic()), closing)
     isPublishAwaited = false
     if (memory.edge.size === publishedSize) return
     // A failure is in `fault`; what is appended next publishes again.
