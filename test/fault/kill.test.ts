@@ -18,19 +18,25 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-it(`loses nothing acknowledged when a process is killed, ${kills} times`, async () => {
-  let acknowledged = 0
-  for (let kill = 0; kill < kills; kill += killsOfOne) {
-    const root = join(folder, String(kill))
-    const told: string[] = []
-    for (let i = kill; i < Math.min(kills, kill + killsOfOne); i++) {
-      told.push(...(await liveAndDie(program, root, (i * 7) % 40)))
+const patience = 60_000 + kills * 2_000
+
+it(
+  `loses nothing acknowledged when a process is killed, ${kills} times`,
+  async () => {
+    let acknowledged = 0
+    for (let kill = 0; kill < kills; kill += killsOfOne) {
+      const root = join(folder, String(kill))
+      const told: string[] = []
+      for (let i = kill; i < Math.min(kills, kill + killsOfOne); i++) {
+        told.push(...(await liveAndDie(program, root, (i * 7) % 40)))
+      }
+      const ledger = await openOn(nodeDisk(root))
+      const served = new Set<string>((await audited(ledger)).map(({ receiptId }) => receiptId))
+      expect(told.filter((receiptId) => !served.has(receiptId))).toEqual([])
+      await ledger.close()
+      acknowledged += told.length
     }
-    const ledger = await openOn(nodeDisk(root))
-    const served = new Set<string>((await audited(ledger)).map(({ receiptId }) => receiptId))
-    expect(told.filter((receiptId) => !served.has(receiptId))).toEqual([])
-    await ledger.close()
-    acknowledged += told.length
-  }
-  expect(acknowledged).toBeGreaterThan(kills)
-})
+    expect(acknowledged).toBeGreaterThan(kills)
+  },
+  patience,
+)
